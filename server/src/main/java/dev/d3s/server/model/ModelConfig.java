@@ -1,0 +1,37 @@
+package dev.d3s.server.model;
+
+import java.util.List;
+
+/**
+ * The numbers of a decoder-only transformer of the Qwen2 family, as {@code config.json} gives them.
+ *
+ * @param vocabularySize V, rows of the embedding
+ * @param hiddenSize width of the residual stream
+ * @param layers decoder layers
+ * @param heads query heads
+ * @param keyValueHeads key/value heads, a divisor of {@code heads}
+ * @param headDim width of one head
+ * @param intermediateSize width of the SwiGLU MLP
+ * @param contextLength {@code max_position_embeddings}: prompt and completion tokens together
+ * @param ropeTheta base of the rotary embedding
+ * @param rmsNormEpsilon added to the mean square
+ * @param tiedEmbeddings whether the lm_head is the embedding
+ * @param endOfSequenceTokens ids that end a completion, at least one
+ */
+public record ModelConfig(int vocabularySize, int hiddenSize, int layers, int heads, int keyValueHeads, int headDim,
+        int intermediateSize, int contextLength, double ropeTheta, double rmsNormEpsilon, boolean tiedEmbeddings,
+        List<Integer> endOfSequenceTokens) {
+    public ModelConfig {
+        endOfSequenceTokens = List.copyOf(endOfSequenceTokens);
+    }
+
+    /** Rows of the packed query, key and value projection: {@code (heads + 2 * keyValueHeads) * headDim}. */
+    public int packedProjectionSize() {
+        return (heads + 2 * keyValueHeads) * headDim;
+    }
+
+    /** Whether this token ends a completion. */
+    public boolean endsSequence(int token) {
+        return endOfSequenceTokens.contains(token);
+    }
+}

@@ -1,0 +1,53 @@
+package dev.d3s.server.training;
+
+/**
+ * A reinforcement job, fully expanded. Choices the D3S paper (arXiv 2509.22115) leaves open are options whose defaults are
+ * ours; they are marked [ours].
+ *
+ * @param preset the preset it was expanded from
+ * @param steps training steps
+ * @param promptsPerStep P
+ * @param groupSize G
+ * @param maxTokens length limit of a completion
+ * @param temperature of sampling, positive
+ * @param advantageScale [ours] what the centred reward is divided by
+ * @param advantageMinRange [ours] a group whose rewards span no more than this is degenerate: all its advantages are 0
+ * @param rollouts the rollout level
+ * @param tokens the token level
+ * @param tokenNorm [ours] whether dropped tokens count in the loss's denominator
+ * @param entropySource [ours] whose entropies rank the tokens
+ * @param objective name and numbers
+ * @param grader type and configuration of the reward function
+ * @param graderTimeoutSeconds time limit of one grading
+ */
+public record ReinforcementSettings(String preset, int steps, int promptsPerStep, int groupSize, int maxTokens,
+        double temperature, AdvantageScale advantageScale, double advantageMinRange, SelectionSettings rollouts,
+        SelectionSettings tokens, TokenNorm tokenNorm, EntropySource entropySource, ObjectiveSettings objective,
+        PluginChoice grader, double graderTimeoutSeconds, OptimizerSettings optimizer, EvaluationSettings evaluation,
+        int checkpointInterval) implements TrainingSettings {
+    /** What a group-centred reward is divided by. */
+    public enum AdvantageScale {
+        /** The group's unbiased standard deviation (GRPO). */
+        GROUP,
+        /** The standard deviation over the whole batch of group-centred rewards. */
+        BATCH,
+        /** Nothing (Dr. GRPO). */
+        NONE
+    }
+
+    /** Denominator of the loss after dropping tokens. */
+    public enum TokenNorm {
+        /** The kept tokens. */
+        KEPT,
+        /** All completion tokens of the kept rollouts. */
+        ALL
+    }
+
+    /** Where token entropies come from. */
+    public enum EntropySource {
+        /** The rollout engine, while sampling: free. */
+        ROLLOUT,
+        /** The trainer, in a scoring pass before token selection. */
+        RECOMPUTE
+    }
+}

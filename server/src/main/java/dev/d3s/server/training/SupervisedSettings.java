@@ -1,0 +1,14 @@
+package dev.d3s.server.training;
+
+/**
+ * A supervised job: cross-entropy on completion tokens, averaged over the tokens of a batch.
+ *
+ * @param steps optimizer steps
+ * @param batchSize rows per step
+ * @param maxTokens length limit of a completion in evaluation
+ * @param optimizer AdamW and its learning rate
+ * @param evaluation on the validation file: loss, and greedy exact match with the row's completion
+ * @param checkpointInterval every so many steps; 0 for the end only
+ */
+public record SupervisedSettings(int steps, int batchSize, int maxTokens, OptimizerSettings optimizer,
+        EvaluationSettings evaluation, int checkpointInterval) implements TrainingSettings {}

@@ -1,0 +1,5 @@
+/** Puts the parts together. */
+@NullMarked
+package dev.d3s.server.wiring;
+
+import org.jspecify.annotations.NullMarked;

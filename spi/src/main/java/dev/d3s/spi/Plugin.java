@@ -1,0 +1,39 @@
+package dev.d3s.spi;
+
+import java.util.List;
+
+/**
+ * What one jar adds to the server. Found by {@link java.util.ServiceLoader}: name the implementation in
+ * {@code META-INF/services/dev.d3s.spi.Plugin}, and in the jar's {@code reachability-metadata.json} so that the native
+ * executable finds it too.
+ *
+ * <p>
+ * Guarantees:
+ * <ol>
+ * <li>The constructor takes no arguments and runs once, at server start, on the main thread.</li>
+ * <li>Each method is called once, right after construction. A kind that is added later defaults to an empty list, so a
+ * compiled plugin keeps working.</li>
+ * <li>A plugin that throws here is reported by name and left out; the server starts without it.</li>
+ * </ol>
+ */
+public interface Plugin {
+    /** Strategies that decide which rollouts of a batch are trained on. */
+    default List<RolloutSelectorFactory> rolloutSelectors() {
+        return List.of();
+    }
+
+    /** Strategies that decide which completion tokens of the kept rollouts are trained on. */
+    default List<TokenSelectorFactory> tokenSelectors() {
+        return List.of();
+    }
+
+    /** Ways in which a keep ratio moves with training progress. */
+    default List<ScheduleFactory> schedules() {
+        return List.of();
+    }
+
+    /** Graders: what turns a completion into a reward. */
+    default List<RewardFunctionFactory> rewardFunctions() {
+        return List.of();
+    }
+}
