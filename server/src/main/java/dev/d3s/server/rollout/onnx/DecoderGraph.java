@@ -1,0 +1,165 @@
+package dev.d3s.server.rollout.onnx;
+
+import java.util.ArrayList;
+import java.util.List;
+
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.Parameter;
+import dev.d3s.server.model.ParameterLayout;
+import dev.d3s.server.rollout.onnx.OnnxGraph.ElementType;
+
+/**
+ * The Qwen2 decoder as one ONNX graph for prefill (S &gt; 1, no past), extension of one sequence (B = 1, S &gt; 1) and
+ * decode (S = 1).
+ *
+ * <p>
+ * Inputs: {@code input_ids [B, S]}; {@code seqlens_k [B]}, the last position of each row after this run; {@code
+ * total_length}, the largest of them plus one; {@code gather_idx [R]}, the rows of the flattened {@code [B * S]} that the
+ * head sees, repeats allowed, so that a whole group draws its first tokens from one prefilled prompt; {@code past.<layer>
+ * .key|value [B, kvHeads, T, headDim]}, into which GroupQueryAttention writes when the same buffer is pinned as {@code
+ * present}. The sampling head adds {@code uniform [R, 1]}, {@code target [R, 1]} (a token to score, or -1),
+ * {@code inverse_temperature} and {@code greedy}, and gives {@code token [R]}, {@code logprob [R]} and {@code entropy
+ * [R]}.
+ *
+ * <p>
+ * Weights keep the Hugging Face layout {@code [out, in]} and are external initializers; nothing that an optimizer could fold
+ * (Transpose, Cast, Reshape) stands on one, so an engine that shares memory with the trainer sees every update.
+ */
+final class DecoderGraph {
+    static final String COSINE = "rotary.cosine";
+    static final String SINE = "rotary.sine";
+
+    private final ModelConfig config;
+    private final int positions;
+    private final Head head;
+    private final OnnxGraph graph = new OnnxGraph("decoder");
+    private final List<Parameter> parameters;
+
+    private DecoderGraph(ModelConfig config, int positions, Head head) {
+        this.config = config;
+        this.positions = positions;
+        this.head = head;
+        this.parameters = ParameterLayout.of(config);
+    }
+
+    /** @param positions T, rows of the rotary tables */
+    static byte[] model(ModelConfig config, int positions, Head head) {
+        return new DecoderGraph(config, positions, head).build();
+    }
+
+    /** The names under which a layer's cache enters and leaves: key, then value, for each layer. */
+    static List<String> cacheNames(ModelConfig config) {
+        List<String> names = new ArrayList<>();
+        for (int layer = 0; layer < config.layers(); layer++) {
+            names.add(layer + ".key");
+            names.add(layer + ".value");
+        }
+        return names;
+    }
+
+    private byte[] build() {
+        graph.input("input_ids", ElementType.INT64, "B", "S");
+        graph.input("seqlens_k", ElementType.INT32, "B");
+        graph.input("total_length", ElementType.INT32);
+        graph.input("gather_idx", ElementType.INT64, "R");
+        for (String cache : cacheNames(config)) {
+            graph.input("past." + cache, ElementType.FLOAT, "B", config.keyValueHeads(), "T", config.headDim());
+        }
+        String hidden = decoder();
+        switch (head) {
+            case SAMPLING, TRUNCATED -> sampling(hidden);
+            case LOGITS -> graph.output(logits(hidden), "logits", ElementType.FLOAT, "R", config.vocabularySize());
+        }
+        for (String cache : cacheNames(config)) {
+            graph.output("present." + cache, ElementType.FLOAT, "B", config.keyValueHeads(), "T", config.headDim());
+        }
+        return graph.model();
+    }
+
+    /** Final hidden states {@code [R, hidden]}, normalised. */
+    private String decoder() {
+        String shape = graph.node("Concat", List.of(graph.node("Shape", List.of("input_ids")), graph.integers(-1)),
+                OnnxGraph.with("axis", 0));
+        String flat = graph.node("Reshape", List.of("input_ids", graph.integers(-1)));
+        String residual = graph.node("Gather", List.of(weight(0), flat));
+        String branch = "";
+        for (int layer = 0; layer < config.layers(); layer++) {
+            int first = 1 + layer * ParameterLayout.PER_LAYER;
+            String normalised;
+            if (layer == 0) {
+                normalised = graph.node("SimplifiedLayerNormalization", List.of(residual, weight(first)),
+                        OnnxGraph.with("axis", -1), OnnxGraph.with("epsilon", config.rmsNormEpsilon()),
+                        OnnxGraph.with("stash_type", 1));
+            } else {
+                Normalised next = addAndNormalise(branch, residual, first);
+                normalised = next.value;
+                residual = next.residual;
+            }
+            String attention = attention(normalised, shape, layer, first);
+            if (layer == config.layers() - 1) {
+                // From here on positions no longer see each other: only the rows that the head wants go on.
+                attention = graph.node("Gather", List.of(attention, "gather_idx"));
+                residual = graph.node("Gather", List.of(residual, "gather_idx"));
+            }
+            String projected = graph.node("Gemm", List.of(attention, weight(first + 3)), OnnxGraph.with("transB", 1));
+            Normalised after = addAndNormalise(projected, residual, first + 4);
+            residual = after.residual;
+            branch = feedForward(after.value, first);
+        }
+        return addAndNormalise(branch, residual, 1 + config.layers() * ParameterLayout.PER_LAYER).value;
+    }
+
+    private String attention(String normalised, String shape, int layer, int first) {
+        String packed = graph.node("Gemm", List.of(normalised, weight(first + 1), weight(first + 2)),
+                OnnxGraph.with("transB", 1));
+        String rows = graph.node("Reshape", List.of(packed, shape));
+        String output = "attention." + layer;
+        graph.add(OnnxGraph.RUNTIME, "GroupQueryAttention",
+                List.of(rows, "", "", "past." + layer + ".key", "past." + layer + ".value", "seqlens_k",
+                        "total_length", graph.external(COSINE, positions, config.headDim() / 2),
+                        graph.external(SINE, positions, config.headDim() / 2)),
+                List.of(output, "present." + layer + ".key", "present." + layer + ".value"),
+                OnnxGraph.with("num_heads", config.heads()), OnnxGraph.with("kv_num_heads", config.keyValueHeads()),
+                OnnxGraph.with("do_rotary", 1), OnnxGraph.with("rotary_interleaved", 0));
+        return graph.node("Reshape",
+                List.of(output, graph.integers(-1, (long) config.heads() * config.headDim())));
+    }
+
+    /** SwiGLU (arXiv 2002.05202): {@code down(silu(gate(x)) * up(x))}. */
+    private String feedForward(String value, int first) {
+        String packed = graph.node("Gemm", List.of(value, weight(first + 5)), OnnxGraph.with("transB", 1));
+        List<String> halves = graph.nodes("", "Split", 2, List.of(packed), OnnxGraph.with("axis", -1),
+                OnnxGraph.with("num_outputs", 2));
+        String gate = halves.getFirst();
+        String silu = graph.node("Mul", List.of(gate, graph.node("Sigmoid", List.of(gate))));
+        String gated = graph.node("Mul", List.of(silu, halves.getLast()));
+        return graph.node("Gemm", List.of(gated, weight(first + 6)), OnnxGraph.with("transB", 1));
+    }
+
+    private record Normalised(String value, String residual) {}
+
+    private Normalised addAndNormalise(String branch, String residual, int norm) {
+        String value = "normalised." + norm;
+        String sum = "residual." + norm;
+        graph.add(OnnxGraph.RUNTIME, "SkipSimplifiedLayerNormalization", List.of(branch, residual, weight(norm)),
+                List.of(value, "", "", sum), OnnxGraph.with("epsilon", config.rmsNormEpsilon()));
+        return new Normalised(value, sum);
+    }
+
+    private String logits(String hidden) {
+        String matrix = config.tiedEmbeddings() ? weight(0) : weight(parameters.size() - 1);
+        return graph.node("Gemm", List.of(hidden, matrix), OnnxGraph.with("transB", 1));
+    }
+
+    private String weight(int index) {
+        Parameter parameter = parameters.get(index);
+        return graph.external(parameter.name(), parameter.shape());
+    }
+
+    private void sampling(String hidden) {
+        SamplingGraph.Inputs inputs = SamplingGraph.inputs(graph, head == Head.TRUNCATED);
+        // Temperature on the hidden states instead of the logits: the head has no bias, and V is far wider.
+        String tempered = graph.node("Mul", List.of(hidden, inputs.inverseTemperature()));
+        SamplingGraph.add(graph, logits(tempered), config.vocabularySize(), inputs);
+    }
+}
