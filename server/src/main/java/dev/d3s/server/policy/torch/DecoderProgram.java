@@ -1,0 +1,146 @@
+package dev.d3s.server.policy.torch;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDList;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.engine.PtNDManager;
+import ai.djl.pytorch.engine.PtSymbolBlock;
+import ai.djl.pytorch.jni.IValueUtils;
+import ai.djl.pytorch.jni.JniUtils;
+import dev.d3s.natives.TorchScriptProgram;
+import dev.d3s.server.model.ModelConfig;
+
+/**
+ * {@code policy.torchscript} loaded for one model. Its methods take and return tensors only; a {@link Call} lays them out.
+ * Usable from several workers at once, each with its own calls: libtorch interprets the program without a common lock.
+ */
+final class DecoderProgram {
+    private final NDManager manager;
+    private final PtSymbolBlock module;
+    private final NDArray[] rotary;
+
+    DecoderProgram(NDManager manager, ModelConfig config) {
+        this.manager = manager;
+        try {
+            module = JniUtils.loadModule((PtNDManager) manager,
+                    new ByteArrayInputStream(TorchScriptProgram.of("policy", constants(config)).archive()), false,
+                    false);
+        } catch (IOException e) {
+            throw new UncheckedIOException("Reading from memory cannot fail", e);
+        }
+        rotary = rotaryTables(manager, config);
+    }
+
+    private static Map<String, String> constants(ModelConfig config) {
+        Map<String, String> constants = new LinkedHashMap<>();
+        constants.put("layers", String.valueOf(config.layers()));
+        constants.put("heads", String.valueOf(config.heads()));
+        constants.put("key_value_heads", String.valueOf(config.keyValueHeads()));
+        constants.put("head_dim", String.valueOf(config.headDim()));
+        constants.put("hidden_size", String.valueOf(config.hiddenSize()));
+        constants.put("intermediate_size", String.valueOf(config.intermediateSize()));
+        constants.put("rms_norm_epsilon", String.valueOf(config.rmsNormEpsilon()));
+        constants.put("tied_embeddings", config.tiedEmbeddings() ? "True" : "False");
+        return constants;
+    }
+
+    /** Cosine and sine of position * theta^(-2i / D) for each position, [context length, D], both halves alike. */
+    private static NDArray[] rotaryTables(NDManager manager, ModelConfig config) {
+        int half = config.headDim() / 2;
+        float[] cosine = new float[config.contextLength() * config.headDim()];
+        float[] sine = new float[cosine.length];
+        for (int position = 0; position < config.contextLength(); position++) {
+            for (int index = 0; index < half; index++) {
+                double angle = position * Math.pow(config.ropeTheta(), -2.0 * index / config.headDim());
+                int at = position * config.headDim() + index;
+                cosine[at] = cosine[at + half] = (float) Math.cos(angle);
+                sine[at] = sine[at + half] = (float) Math.sin(angle);
+            }
+        }
+        Shape shape = new Shape(config.contextLength(), config.headDim());
+        return new NDArray[]{manager.create(cosine, shape), manager.create(sine, shape)};
+    }
+
+    /** A call of one of the program's methods; closing it frees what was laid out for it. */
+    Call call(String method) {
+        return new Call(method);
+    }
+
+    /** Arguments in the order of the program's text, then {@link #run}. For one thread. */
+    final class Call implements AutoCloseable {
+        // memory of a call is given back at once, not when the garbage collector finds its buffers
+        private final Arena arena = Arena.ofConfined();
+        private final NDManager scope = manager.newSubManager();
+        private final NDList arguments = new NDList();
+
+        private Call(String method) {
+            // results belong to the manager of the first tensor, which is this one's
+            NDArray marker = scope.zeros(new Shape(1));
+            marker.setName("module_method:" + method);
+            arguments.add(marker);
+        }
+
+        /** Tensors that carry the name of their list. */
+        Call list(NDArray[] tensors) {
+            arguments.addAll(List.of(tensors));
+            return this;
+        }
+
+        Call tensor(NDArray tensor) {
+            arguments.add(tensor);
+            return this;
+        }
+
+        Call rotary() {
+            return tensor(rotary[0]).tensor(rotary[1]);
+        }
+
+        Call longs(long[] values, long... shape) {
+            MemorySegment memory = arena.allocate(ValueLayout.JAVA_LONG, values.length);
+            MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_LONG, 0, values.length);
+            return tensor(memory, DataType.INT64, shape);
+        }
+
+        Call floats(float[] values, long... shape) {
+            MemorySegment memory = arena.allocate(ValueLayout.JAVA_FLOAT, values.length);
+            MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_FLOAT, 0, values.length);
+            return tensor(memory, DataType.FLOAT32, shape);
+        }
+
+        /** The numbers that a method takes as {@code settings}. */
+        Call settings(double... values) {
+            MemorySegment memory = arena.allocate(ValueLayout.JAVA_DOUBLE, values.length);
+            MemorySegment.copy(values, 0, memory, ValueLayout.JAVA_DOUBLE, 0, values.length);
+            return tensor(memory, DataType.FLOAT64, values.length);
+        }
+
+        private Call tensor(MemorySegment memory, DataType type, long... shape) {
+            return tensor(scope.create(memory.asByteBuffer().order(ByteOrder.nativeOrder()), new Shape(shape), type));
+        }
+
+        /** The method's one result, which lives as long as this call. */
+        NDArray run() {
+            // "training" only means that gradients are not forbidden
+            return IValueUtils.forward(module, arguments, true).get(0);
+        }
+
+        @Override
+        public void close() {
+            scope.close();
+            arena.close();
+        }
+    }
+}

@@ -1,0 +1,35 @@
+package dev.d3s.server.policy.torch;
+
+import java.util.Arrays;
+import java.util.stream.IntStream;
+
+/**
+ * The tokens of one sequence whose log-probabilities are wanted. Token t is predicted from those before it, so the decoder
+ * reads {@link #inputLength} tokens: all before the last kept one.
+ *
+ * @param tokens prompt and completion
+ * @param kept indices into {@code tokens}, rising, each at least 1
+ */
+record KeptTokens(int[] tokens, int[] kept) {
+    /** The tokens from an index to the end. */
+    static KeptTokens from(int[] tokens, int first) {
+        return new KeptTokens(tokens, IntStream.range(first, tokens.length).toArray());
+    }
+
+    /** The completion tokens with a weight other than 0. */
+    static KeptTokens weighted(int[] tokens, int promptLength, float[] weight) {
+        int[] kept = IntStream.range(0, weight.length)
+            .filter(index -> weight[index] != 0)
+            .map(index -> promptLength + index)
+            .toArray();
+        return new KeptTokens(tokens, kept);
+    }
+
+    int inputLength() {
+        return kept[kept.length - 1];
+    }
+
+    int[] targets() {
+        return Arrays.stream(kept).map(index -> tokens[index]).toArray();
+    }
+}

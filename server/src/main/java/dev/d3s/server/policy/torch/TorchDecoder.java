@@ -1,0 +1,129 @@
+package dev.d3s.server.policy.torch;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+import ai.djl.ndarray.NDManager;
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.TokenScores;
+import dev.d3s.server.model.Weights;
+
+/**
+ * A model's weights in libtorch, the program and the workers that run it: what the trained policy and the frozen reference
+ * share. Callable from one thread at a time. Closed by its owner.
+ */
+final class TorchDecoder implements AutoCloseable {
+    private final ModelConfig config;
+    private final TorchPolicySettings settings;
+    private final NDManager manager;
+    private final TorchWeights weights;
+    private final DecoderProgram program;
+    private final List<TorchWorker> workers = new ArrayList<>();
+
+    TorchDecoder(String name, ModelConfig config, Weights initial, TorchPolicySettings settings) {
+        this.config = config;
+        this.settings = settings;
+        manager = TorchRuntime.newManager();
+        try {
+            weights = TorchWeights.copyOf(initial, manager, config, "parameters[]");
+            program = new DecoderProgram(manager, config);
+            for (int index = 0; index < settings.workers(); index++) {
+                workers.add(new TorchWorker("d3s-" + name + "-" + index, settings.intraOpThreads()));
+            }
+        } catch (RuntimeException | Error e) {
+            close();
+            throw e;
+        }
+    }
+
+    ModelConfig config() {
+        return config;
+    }
+
+    TorchPolicySettings settings() {
+        return settings;
+    }
+
+    /** Owns everything that lives as long as the decoder. */
+    NDManager manager() {
+        return manager;
+    }
+
+    TorchWeights weights() {
+        return weights;
+    }
+
+    DecoderProgram program() {
+        return program;
+    }
+
+    TorchWorker worker(int index) {
+        return workers.get(index);
+    }
+
+    /** Cuts sequences into micro-batches for this decoder's workers. */
+    MicroBatchPlan plan(List<KeptTokens> sequences) {
+        for (KeptTokens sequence : sequences) {
+            if (sequence.inputLength() > config.contextLength()) {
+                throw new IllegalArgumentException("A sequence of " + sequence.tokens().length
+                        + " tokens does not fit into the context of " + config.contextLength());
+            }
+        }
+        return MicroBatchPlan.of(sequences.stream().mapToInt(KeptTokens::inputLength).toArray(), settings.workers(),
+                settings.tokensPerMicroBatch());
+    }
+
+    /** See {@link dev.d3s.server.policy.LogprobScorer#score}. */
+    List<TokenScores> score(List<int[]> tokens, int[] promptLength, double temperature) {
+        List<TokenScores> scores = new ArrayList<>();
+        List<KeptTokens> sequences = new ArrayList<>();
+        List<TokenScores> targets = new ArrayList<>();
+        for (int index = 0; index < promptLength.length; index++) {
+            int length = tokens.get(index).length - promptLength[index];
+            TokenScores score = new TokenScores(new float[length], new float[length]);
+            scores.add(score);
+            if (length > 0) {
+                sequences.add(KeptTokens.from(tokens.get(index), promptLength[index]));
+                targets.add(score);
+            }
+        }
+        if (sequences.isEmpty()) {
+            return scores;
+        }
+        MicroBatchPlan plan = plan(sequences);
+        List<CompletableFuture<float[]>> running = new ArrayList<>();
+        for (int index = 0; index < plan.microBatches().size(); index++) {
+            int[] members = plan.microBatches().get(index);
+            running.add(workers.get(plan.worker()[index])
+                .submit(() -> scoreMicroBatch(MicroBatch.of(sequences, members), temperature)));
+        }
+        List<float[]> results = running.stream().map(TorchWorker::await).toList();
+        for (int index = 0; index < results.size(); index++) {
+            float[] result = results.get(index);
+            int next = 0;
+            for (int member : plan.microBatches().get(index)) {
+                TokenScores target = targets.get(member);
+                int length = target.logprobs().length;
+                System.arraycopy(result, next, target.logprobs(), 0, length);
+                System.arraycopy(result, result.length / 2 + next, target.entropies(), 0, length);
+                next += length;
+            }
+        }
+        return scores;
+    }
+
+    /** [2 * K]: log-probabilities, then entropies. */
+    private float[] scoreMicroBatch(MicroBatch batch, double temperature) {
+        try (DecoderProgram.Call call = program.call("score")) {
+            batch.into(call.list(weights.tensors())).rotary().settings(temperature, settings.logitsRows(config));
+            return call.run().toFloatArray();
+        }
+    }
+
+    @Override
+    public void close() {
+        workers.forEach(TorchWorker::close);
+        manager.close();
+    }
+}

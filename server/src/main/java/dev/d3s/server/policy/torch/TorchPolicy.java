@@ -1,0 +1,348 @@
+package dev.d3s.server.policy.torch;
+
+import java.io.IOException;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+
+import org.jspecify.annotations.Nullable;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.types.Shape;
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.TokenScores;
+import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.Objective;
+import dev.d3s.server.policy.OptimizerStep;
+import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.ReferencePolicy;
+import dev.d3s.server.policy.TrainingSequence;
+import dev.d3s.server.policy.UpdateReport;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+
+/**
+ * The trained policy in libtorch: the "update" of the training loop. A step is one call of the program per micro-batch,
+ * spread over the workers in a fixed way, and one call that clips the gradient and applies AdamW. Only what was kept is
+ * computed: a sequence is read up to its last kept token, and everything after the last layer's attention exists for kept
+ * tokens alone. The same weights, moments, sequences and settings give the same bits.
+ *
+ * <p>Callable from one thread at a time, which waits while the policy's own threads work. Whoever opened it closes it, after
+ * everything that reads {@link #weights()}.
+ */
+public final class TorchPolicy implements Policy {
+    /** Which completion tokens are computed. The masked variant exists to be compared with. */
+    enum Coverage {
+        /** Kept ones: the others cost nothing. */
+        KEPT,
+        /** All of them, dropped ones with weight 0, as a trainer that only masks its loss would. */
+        ALL
+    }
+
+    /** Rows of the program's {@code terms}. */
+    private static final int TERMS = 8;
+    /** The program's sums and maxima. */
+    private static final int SUMS = 6;
+    private static final int MAXIMA = 2;
+
+    private final TorchDecoder decoder;
+    private final TorchWeights firstMoments;
+    private final TorchWeights secondMoments;
+    /** One per worker; zero between updates. */
+    private final List<TorchWeights> gradients = new ArrayList<>();
+    private final NDArray steps;
+    private final FloatBuffer stepCount;
+    private long version;
+
+    private TorchPolicy(TorchDecoder decoder) {
+        this.decoder = decoder;
+        ModelConfig config = decoder.config();
+        firstMoments = TorchWeights.zeros(decoder.manager(), config, "firstMoments[]");
+        secondMoments = TorchWeights.zeros(decoder.manager(), config, "secondMoments[]");
+        for (int worker = 0; worker < decoder.settings().workers(); worker++) {
+            gradients.add(TorchWeights.zeros(decoder.manager(), config, "gradients" + worker + "[]"));
+        }
+        steps = decoder.manager().zeros(new Shape(1));
+        stepCount = steps.toByteBuffer(true).order(ByteOrder.nativeOrder()).asFloatBuffer();
+        // nothing that lives longer than a call may be added from here on
+        decoder.manager().cap();
+    }
+
+    /** @param initial copied */
+    public static TorchPolicy open(ModelConfig config, Weights initial, TorchPolicySettings settings) {
+        TorchDecoder decoder = new TorchDecoder("policy", config, initial, settings);
+        try {
+            return new TorchPolicy(decoder);
+        } catch (RuntimeException | Error e) {
+            decoder.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public ModelConfig config() {
+        return decoder.config();
+    }
+
+    @Override
+    public Weights weights() {
+        return decoder.weights();
+    }
+
+    @Override
+    public long version() {
+        return version;
+    }
+
+    @Override
+    public List<TokenScores> score(List<int[]> tokens, int[] promptLength, double temperature) {
+        return decoder.score(tokens, promptLength, temperature);
+    }
+
+    @Override
+    public UpdateReport update(List<TrainingSequence> sequences, Objective objective, OptimizerStep step) {
+        return update(sequences, objective, step, Coverage.KEPT);
+    }
+
+    UpdateReport update(List<TrainingSequence> sequences, Objective objective, OptimizerStep step, Coverage coverage) {
+        Accumulated accumulated = accumulate(sequences, objective, coverage);
+        double loss = accumulated.statistics[0];
+        double norm = TorchWorker.await(decoder.worker(0).submit(allThreads(), () -> apply(step, loss)));
+        if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+            throw new D3sException(ErrorCategory.USER, "loss_not_finite",
+                    "The " + (Double.isFinite(loss) ? "gradient norm" : "loss") + " became " + (Double.isFinite(loss)
+                            ? norm
+                            : loss)
+                            + "; the weights are as before. Lower the learning rate (now " + step.learningRate()
+                            + "), clip the gradient to a smaller norm, or check the rewards");
+        }
+        version++;
+        return accumulated.report(norm, version);
+    }
+
+    /** Leaves the gradient of the loss in {@link #gradients}. When it fails, they are zero. */
+    Accumulated accumulate(List<TrainingSequence> sequences, Objective objective, Coverage coverage) {
+        List<KeptTokens> kept = sequences.stream().map(sequence -> switch (coverage) {
+            case KEPT ->
+                KeptTokens.weighted(sequence.tokens(), sequence.promptLength(), sequence.lossWeight());
+            case ALL -> KeptTokens.from(sequence.tokens(), sequence.promptLength());
+        }).toList();
+        check(sequences, kept, objective);
+        MicroBatchPlan plan = decoder.plan(kept);
+        List<CompletableFuture<double[]>> running = new ArrayList<>();
+        for (int index = 0; index < plan.microBatches().size(); index++) {
+            int[] members = plan.microBatches().get(index);
+            int worker = plan.worker()[index];
+            running.add(decoder.worker(worker).submit(() -> accumulate(sequences, kept, members, objective, worker)));
+        }
+        double[] statistics = new double[SUMS + MAXIMA];
+        @Nullable
+        RuntimeException failure = null;
+        for (CompletableFuture<double[]> future : running) {
+            try {
+                add(TorchWorker.await(future), statistics);
+            } catch (RuntimeException e) {
+                failure = e;
+            }
+        }
+        if (failure != null) {
+            discard();
+            throw failure;
+        }
+        return Accumulated.of(sequences, kept, plan, statistics);
+    }
+
+    /** One micro-batch, on its worker. */
+    private double[] accumulate(List<TrainingSequence> sequences, List<KeptTokens> kept, int[] members,
+            Objective objective, int worker) {
+        MicroBatch batch = MicroBatch.of(kept, members);
+        try (DecoderProgram.Call call = decoder.program().call("accumulate")) {
+            batch.into(call.list(decoder.weights().tensors()).list(gradients.get(worker).tensors()))
+                .floats(terms(sequences, kept, members, batch.kept().length), TERMS, batch.kept().length)
+                .rotary()
+                .settings(settings(objective));
+            return call.run().toDoubleArray();
+        }
+    }
+
+    private double[] settings(Objective objective) {
+        int rows = decoder.settings().logitsRows(config());
+        return switch (objective) {
+            case Objective.ClippedRatio ratio -> new double[]{ratio.temperature(), rows, 1, ratio.clipLow(),
+                    ratio.clipHigh(), ratio.klBeta(), ratio.importanceCap()};
+            case Objective.CrossEntropy cross -> new double[]{cross.temperature(), rows, 0, 0, 0, 0, 0};
+        };
+    }
+
+    /** The program's {@code [8][K]} terms of a micro-batch's kept tokens. */
+    private static float[] terms(List<TrainingSequence> sequences, List<KeptTokens> kept, int[] members, int count) {
+        float[] terms = new float[TERMS * count];
+        int next = 0;
+        for (int member : members) {
+            TrainingSequence sequence = sequences.get(member);
+            for (int index : kept.get(member).kept()) {
+                int token = index - sequence.promptLength();
+                terms[next] = (float) sequence.advantage();
+                terms[count + next] = sequence.lossWeight()[token];
+                known(sequence.oldLogprobs(), token, terms, 2 * count + next, count);
+                known(sequence.rolloutLogprobs(), token, terms, 4 * count + next, count);
+                known(sequence.referenceLogprobs(), token, terms, 6 * count + next, count);
+                next++;
+            }
+        }
+        return terms;
+    }
+
+    private static void known(float @Nullable [] values, int token, float[] terms, int at, int count) {
+        if (values != null) {
+            terms[at] = values[token];
+            terms[at + count] = 1;
+        }
+    }
+
+    private static void add(double[] part, double[] statistics) {
+        for (int index = 0; index < SUMS; index++) {
+            statistics[index] += part[index];
+        }
+        for (int index = SUMS; index < SUMS + MAXIMA; index++) {
+            statistics[index] = Math.max(statistics[index], part[index]);
+        }
+    }
+
+    /** Returns the gradient norm. Leaves weights and moments alone if it or the loss is not finite. */
+    private double apply(OptimizerStep step, double loss) {
+        for (TorchWeights part : gradients.subList(1, gradients.size())) {
+            try (DecoderProgram.Call call = decoder.program().call("merge")) {
+                call.list(gradients.getFirst().tensors()).list(part.tensors()).run();
+            }
+        }
+        try (DecoderProgram.Call call = decoder.program().call("update")) {
+            call.list(decoder.weights().tensors())
+                .list(firstMoments.tensors())
+                .list(secondMoments.tensors())
+                .list(gradients.getFirst().tensors())
+                .tensor(steps)
+                .settings(step.learningRate(), step.weightDecay(), step.beta1(), step.beta2(), step.epsilon(),
+                        step.maxGradNorm(), loss);
+            return call.run().getDouble();
+        }
+    }
+
+    /** Element-wise work on all parameters uses every core, whoever computed the gradients. */
+    private int allThreads() {
+        return decoder.settings().workers() * decoder.settings().intraOpThreads();
+    }
+
+    /** Forgets what was accumulated. */
+    void discard() {
+        decoder.worker(0).call(() -> {
+            for (TorchWeights part : gradients) {
+                try (DecoderProgram.Call call = decoder.program().call("discard")) {
+                    call.list(part.tensors()).run();
+                }
+            }
+            return true;
+        });
+    }
+
+    /** What was accumulated, summed over workers; for comparison with other ways of computing it. */
+    float[][] accumulatedGradients() {
+        float[][] total = new float[decoder.weights().tensors().length][];
+        for (int index = 0; index < total.length; index++) {
+            total[index] = new float[(int) decoder.weights().parameters().get(index).size()];
+            for (TorchWeights part : gradients) {
+                FloatBuffer values = part.values(index).asFloatBuffer();
+                for (int at = 0; at < total[index].length; at++) {
+                    total[index][at] += values.get(at);
+                }
+            }
+        }
+        return total;
+    }
+
+    private void check(List<TrainingSequence> sequences, List<KeptTokens> kept, Objective objective) {
+        if (sequences.isEmpty()) {
+            throw new IllegalArgumentException("An update needs at least one sequence");
+        }
+        for (int index = 0; index < sequences.size(); index++) {
+            TrainingSequence sequence = sequences.get(index);
+            if (sequence.lossWeight().length != sequence.completionLength() || sequence.promptLength() < 1) {
+                throw new IllegalArgumentException("Sequence " + index + " has " + sequence.completionLength()
+                        + " completion tokens after a prompt of " + sequence.promptLength() + ", but "
+                        + sequence.lossWeight().length + " loss weights");
+            }
+            if (kept.get(index).kept().length == 0) {
+                throw new IllegalArgumentException("Sequence " + index + " has no kept token");
+            }
+            if (objective instanceof Objective.ClippedRatio ratio && ratio.klBeta() != 0
+                    && sequence.referenceLogprobs() == null) {
+                throw new IllegalArgumentException("Sequence " + index + " has no referenceLogprobs for the KL term");
+            }
+            for (int token : sequence.tokens()) {
+                if (token < 0 || token >= config().vocabularySize()) {
+                    throw new IllegalArgumentException("Sequence " + index + " has token " + token
+                            + " outside the vocabulary of " + config().vocabularySize());
+                }
+            }
+        }
+    }
+
+    @Override
+    public ReferencePolicy freeze() {
+        return TorchReferencePolicy.open(config(), weights(), decoder.settings());
+    }
+
+    @Override
+    public void saveOptimizer(Path directory) throws IOException {
+        OptimizerFile.write(directory, firstMoments, secondMoments, (long) stepCount.get(0), version);
+    }
+
+    @Override
+    public void loadOptimizer(Path directory) throws IOException {
+        OptimizerFile.Counters counters = OptimizerFile.read(directory, firstMoments, secondMoments);
+        stepCount.put(0, (float) counters.steps());
+        version = counters.version();
+    }
+
+    @Override
+    public void close() {
+        decoder.close();
+    }
+
+    /** What the micro-batches of a step found. */
+    record Accumulated(double[] statistics, long keptTokens, long withRollout, long withReference, long computedTokens,
+            long paddedTokens, int microBatches) {
+        static Accumulated of(List<TrainingSequence> sequences, List<KeptTokens> kept, MicroBatchPlan plan,
+                double[] statistics) {
+            long keptTokens = 0;
+            long withRollout = 0;
+            long withReference = 0;
+            for (TrainingSequence sequence : sequences) {
+                int count = sequence.keptTokens();
+                keptTokens += count;
+                withRollout += sequence.rolloutLogprobs() == null ? 0 : count;
+                withReference += sequence.referenceLogprobs() == null ? 0 : count;
+            }
+            return new Accumulated(statistics, keptTokens, withRollout, withReference,
+                    kept.stream().mapToLong(KeptTokens::inputLength).sum(), plan.paddedTokens(),
+                    plan.microBatches().size());
+        }
+
+        double loss() {
+            return statistics[0];
+        }
+
+        UpdateReport report(double norm, long version) {
+            return new UpdateReport(loss(), norm, keptTokens, computedTokens, paddedTokens, microBatches,
+                    mean(1, keptTokens), mean(2, keptTokens), mean(3, withReference), mean(4, keptTokens),
+                    statistics[SUMS], mean(5, withRollout), statistics[SUMS + 1], version);
+        }
+
+        private double mean(int sum, long count) {
+            return count == 0 ? 0 : statistics[sum] / count;
+        }
+    }
+}

@@ -1,0 +1,34 @@
+package dev.d3s.server.policy.torch;
+
+import java.util.List;
+
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.TokenScores;
+import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.ReferencePolicy;
+
+/**
+ * The frozen policy of the KL term: its own copy of the weights, its own threads, no gradients. Closed by whoever froze it.
+ */
+public final class TorchReferencePolicy implements ReferencePolicy {
+    private final TorchDecoder decoder;
+
+    private TorchReferencePolicy(TorchDecoder decoder) {
+        this.decoder = decoder;
+    }
+
+    /** @param weights copied */
+    public static TorchReferencePolicy open(ModelConfig config, Weights weights, TorchPolicySettings settings) {
+        return new TorchReferencePolicy(new TorchDecoder("reference", config, weights, settings));
+    }
+
+    @Override
+    public List<TokenScores> score(List<int[]> tokens, int[] promptLength, double temperature) {
+        return decoder.score(tokens, promptLength, temperature);
+    }
+
+    @Override
+    public void close() {
+        decoder.close();
+    }
+}

@@ -1,0 +1,60 @@
+package dev.d3s.server.policy.torch;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+
+import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.DataType;
+import ai.djl.ndarray.types.Shape;
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.Parameter;
+import dev.d3s.server.model.ParameterLayout;
+import dev.d3s.server.model.Weights;
+
+/**
+ * One tensor per parameter in memory that libtorch owns, and direct views of it. The views are live and valid until the
+ * manager is closed; the same class holds gradients and moments.
+ *
+ * @param parameters in layout order
+ * @param tensors of these shapes, fp32
+ * @param views of the tensors' memory, native byte order
+ */
+record TorchWeights(List<Parameter> parameters, NDArray[] tensors, ByteBuffer[] views) implements Weights {
+    /** @param listName the name under which a program takes the tensors, e.g. {@code parameters[]} */
+    static TorchWeights zeros(NDManager manager, ModelConfig config, String listName) {
+        List<Parameter> parameters = ParameterLayout.of(config);
+        NDArray[] tensors = new NDArray[parameters.size()];
+        ByteBuffer[] views = new ByteBuffer[parameters.size()];
+        for (int index = 0; index < tensors.length; index++) {
+            Parameter parameter = parameters.get(index);
+            if (parameter.size() > Integer.MAX_VALUE / Float.BYTES) {
+                throw new IllegalArgumentException(parameter.name() + " has more than 2 GiB");
+            }
+            tensors[index] = manager.zeros(new Shape(parameter.shape()), DataType.FLOAT32);
+            tensors[index].setName(listName);
+            views[index] = tensors[index].toByteBuffer(true).order(ByteOrder.nativeOrder());
+        }
+        return new TorchWeights(parameters, tensors, views);
+    }
+
+    static TorchWeights copyOf(Weights source, NDManager manager, ModelConfig config, String listName) {
+        TorchWeights copy = zeros(manager, config, listName);
+        for (int index = 0; index < copy.views.length; index++) {
+            Parameter expected = copy.parameters.get(index);
+            ByteBuffer values = source.values(index);
+            if (values.remaining() != expected.size() * Float.BYTES) {
+                throw new IllegalArgumentException(expected.name() + " has " + values.remaining() + " bytes instead of "
+                        + expected.size() * Float.BYTES);
+            }
+            copy.views[index].duplicate().put(values.duplicate());
+        }
+        return copy;
+    }
+
+    @Override
+    public ByteBuffer values(int index) {
+        return views[index].duplicate().order(ByteOrder.nativeOrder());
+    }
+}
