@@ -1,0 +1,20 @@
+package dev.d3s.plugins.baselines;
+
+import java.util.List;
+
+import dev.d3s.spi.Plugin;
+import dev.d3s.spi.RolloutSelectorFactory;
+import dev.d3s.spi.TokenSelectorFactory;
+
+/** Selections to compare with. Found by {@link java.util.ServiceLoader}. */
+public final class BaselinesPlugin implements Plugin {
+    @Override
+    public List<RolloutSelectorFactory> rolloutSelectors() {
+        return List.of(new AllRollouts.Factory());
+    }
+
+    @Override
+    public List<TokenSelectorFactory> tokenSelectors() {
+        return List.of(new AllTokens.Factory());
+    }
+}

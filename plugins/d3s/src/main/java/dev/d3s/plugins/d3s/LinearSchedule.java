@@ -1,0 +1,36 @@
+package dev.d3s.plugins.d3s;
+
+import dev.d3s.spi.PluginConfig;
+import dev.d3s.spi.Schedule;
+import dev.d3s.spi.ScheduleFactory;
+
+/**
+ * {@code linear}: (1 - p) * from + p * to (arXiv 2509.22115, section 3.3). Ours: p = step / (totalSteps - 1), so that the
+ * last step reaches {@code to}; a run of one step stays at {@code from}.
+ */
+final class LinearSchedule implements Schedule {
+    @Override
+    public double at(int step, int totalSteps, double from, double to) {
+        double progress = totalSteps <= 1 ? 0 : (double) step / (totalSteps - 1);
+        double value = (1 - progress) * from + progress * to;
+        // rounding may step over an end
+        return Math.clamp(value, Math.min(from, to), Math.max(from, to));
+    }
+
+    static final class Factory implements ScheduleFactory {
+        @Override
+        public String name() {
+            return "linear";
+        }
+
+        @Override
+        public String description() {
+            return "In a straight line from the first step's value to the last step's.";
+        }
+
+        @Override
+        public Schedule create(PluginConfig config) {
+            return new LinearSchedule();
+        }
+    }
+}
