@@ -1,0 +1,152 @@
+package dev.d3s.server.example;
+
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * The example task: two three-digit numbers are added column by column from the right, each column written as {@code left+right+carry=sum}, then the sum.
+ *
+ * <pre>
+ * prompt      478+718=
+ * completion  8+8+0=16,7+1+1=09,4+7+0=11,1196
+ * </pre>
+ *
+ * <p>The answer is verifiable, the completion has 31 or 32 tokens with its end, and some of its tokens matter far more than others: the carries. About 3 % of
+ * all pairs are held out, by a rule on the two numbers, and stand in no training file; the two training files share no pair either.
+ *
+ * <p>{@link #write} is a pure function of the seed and the row counts.
+ */
+public final class ArithmeticTask {
+    /** Smallest and largest summand. */
+    static final int MIN = 100;
+    static final int MAX = 999;
+    /**
+     * How often the supervised teacher forgets a carry. It is sloppy on purpose: a policy that imitates it is mediocre, but samples every
+     * right step now and then, and re-weighting what it samples is what reinforcement learning is good at.
+     */
+    public static final double FORGOTTEN_CARRIES = 0.6;
+    /** Longest completion in tokens, the end included. */
+    public static final int MAX_COMPLETION_TOKENS = 32;
+
+    private static final int SPAN = MAX - MIN + 1;
+
+    private ArithmeticTask() {}
+
+    /**
+     * One sum.
+     *
+     * @param left from 100 to 999
+     * @param right from 100 to 999
+     */
+    public record Problem(int left, int right) {
+        public String prompt() {
+            return left + "+" + right + "=";
+        }
+
+        /** The sum. */
+        public String answer() {
+            return Integer.toString(left + right);
+        }
+
+        /** Whether this pair is kept for evaluation. */
+        public boolean heldOut() {
+            return (7919L * left + 104_729L * right) % 97 < 3;
+        }
+
+        /** The worked steps without a mistake. */
+        public String completion() {
+            return completion(0, new SplittableRandom(0));
+        }
+
+        /**
+         * The worked steps of a teacher who forgets each carry with the given probability, and goes on consistently from there: a carry lost after the
+         * last column loses the sum's first digit.
+         */
+        String completion(double forgottenCarries, SplittableRandom random) {
+            StringBuilder text = new StringBuilder(MAX_COMPLETION_TOKENS);
+            StringBuilder sum = new StringBuilder(4);
+            int carry = 0;
+            for (int unit = 1; unit <= 100; unit *= 10) {
+                int above = left / unit % 10;
+                int below = right / unit % 10;
+                int column = above + below + carry;
+                text.append(above)
+                    .append('+')
+                    .append(below)
+                    .append('+')
+                    .append(carry)
+                    .append('=')
+                    .append(column / 10)
+                    .append(column % 10)
+                    .append(',');
+                sum.insert(0, column % 10);
+                carry = column < 10 || random.nextDouble() < forgottenCarries ? 0 : 1;
+            }
+            if (carry == 1) {
+                sum.insert(0, 1);
+            }
+            return text.append(sum).toString();
+        }
+    }
+
+    /**
+     * The files of the task.
+     *
+     * @param supervised rows with prompt and the sloppy teacher's completion
+     * @param train rows with prompt and answer
+     * @param heldOut rows with prompt, answer and the right completion, from the held-out pairs
+     */
+    public record TaskFiles(Path supervised, Path train, Path heldOut) {}
+
+    /** Writes {@code supervised.jsonl}, {@code train.jsonl} and {@code heldout.jsonl}. */
+    public static TaskFiles write(Path directory, long seed, int supervisedRows, int trainRows, int heldOutRows)
+            throws IOException {
+        SplittableRandom random = new SplittableRandom(seed);
+        SplittableRandom teacher = random.split();
+        BitSet taken = new BitSet(SPAN * SPAN);
+        List<Problem> supervised = draw(random, supervisedRows, false, taken);
+        List<Problem> train = draw(random, trainRows, false, taken);
+        List<Problem> heldOut = draw(random, heldOutRows, true, taken);
+        Files.createDirectories(directory);
+        TaskFiles files = new TaskFiles(directory.resolve("supervised.jsonl"), directory.resolve("train.jsonl"),
+                directory.resolve("heldout.jsonl"));
+        try (BufferedWriter writer = Files.newBufferedWriter(files.supervised())) {
+            for (Problem problem : supervised) {
+                writer.write("{\"prompt\":\"" + problem.prompt() + "\",\"completion\":\""
+                        + problem.completion(FORGOTTEN_CARRIES, teacher) + "\"}\n");
+            }
+        }
+        try (BufferedWriter writer = Files.newBufferedWriter(files.train())) {
+            for (Problem problem : train) {
+                writer.write("{\"prompt\":\"" + problem.prompt() + "\",\"answer\":\"" + problem.answer() + "\"}\n");
+            }
+        }
+        try (BufferedWriter writer = Files.newBufferedWriter(files.heldOut())) {
+            for (Problem problem : heldOut) {
+                writer.write("{\"prompt\":\"" + problem.prompt() + "\",\"completion\":\"" + problem.completion()
+                        + "\",\"answer\":\"" + problem.answer() + "\"}\n");
+            }
+        }
+        return files;
+    }
+
+    /** Distinct problems, none of them taken before. */
+    private static List<Problem> draw(SplittableRandom random, int count, boolean heldOut, BitSet taken) {
+        List<Problem> problems = new ArrayList<>(count);
+        while (problems.size() < count) {
+            Problem problem = new Problem(random.nextInt(MIN, MAX + 1), random.nextInt(MIN, MAX + 1));
+            int number = (problem.left() - MIN) * SPAN + problem.right() - MIN;
+            if (problem.heldOut() == heldOut && !taken.get(number)) {
+                taken.set(number);
+                problems.add(problem);
+            }
+        }
+        return problems;
+    }
+}

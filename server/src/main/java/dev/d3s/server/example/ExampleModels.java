@@ -1,0 +1,42 @@
+package dev.d3s.server.example;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+import dev.d3s.server.model.MemoryWeights;
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.model.RandomInitialization;
+
+/**
+ * Small Qwen2 models with random weights, written as Hugging Face directories: hidden 96, 3 layers, 4 query and 2 key/value heads of 24, SwiGLU 256,
+ * tied embeddings; 0.31 million parameters. A pure function of the seed.
+ */
+public final class ExampleModels {
+    private ExampleModels() {}
+
+    /** Model id of {@link #arithmetic}. */
+    public static final String ARITHMETIC = "arithmetic-base";
+
+    /** The demo's starting point: 32 symbols, context 256. See {@link ArithmeticTask}. */
+    public static ModelConfig arithmetic(Path directory, long seed) throws IOException {
+        int context = 256;
+        return write(directory, TokenizerFiles.writeCharacters(directory, context), context, seed);
+    }
+
+    /** Takes any text, one token per byte: context 1024. For tests with real text. */
+    public static ModelConfig bytes(Path directory, long seed) throws IOException {
+        int context = 1024;
+        return write(directory, TokenizerFiles.writeBytes(directory, context), context, seed);
+    }
+
+    private static ModelConfig write(Path directory, int vocabulary, int context, long seed) throws IOException {
+        ModelConfig config = new ModelConfig(vocabulary, 96, 3, 4, 2, 24, 256, context, 10_000, 1e-6, true,
+                List.of(0));
+        try (MemoryWeights weights = RandomInitialization.of(config, seed)) {
+            ModelDirectory.write(directory, config, weights, directory);
+        }
+        return config;
+    }
+}

@@ -1,0 +1,123 @@
+package dev.d3s.server.dataset;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.IntStream;
+
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+
+import dev.d3s.server.example.ExampleModels;
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.model.Tokenizer;
+
+class TokenizedDatasetTest {
+    @TempDir
+    Path directory;
+    private ModelConfig config;
+    private Path model;
+
+    @BeforeEach
+    void writeAModel() throws IOException {
+        model = directory.resolve("model");
+        config = ExampleModels.arithmetic(model, 1);
+    }
+
+    @Test
+    void shouldEndCompletionsWithTheEndOfSequence() throws IOException {
+        Path file = Files.writeString(directory.resolve("rows.jsonl"), "{\"prompt\":\"12\",\"completion\":\"34\"}\n");
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
+                Dataset dataset = Dataset.open(file, RowKind.PROMPT_AND_COMPLETION)) {
+            TokenizedRow row = TokenizedDataset.of(dataset, tokenizer, config, 34, 5).rowAt(0);
+
+            assertThat(row.prompt()).containsExactly(4, 5);
+            assertThat(row.completion()).containsExactly(6, 7, 0);
+        }
+    }
+
+    @Test
+    void shouldNameRowsThatDoNotFitTheContext() throws IOException {
+        String text = "{\"prompt\":\"" + "1".repeat(222) + "\"}\n\n{\"prompt\":\"" + "1".repeat(223) + "\"}\n";
+        Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
+                Dataset dataset = Dataset.open(file, RowKind.PROMPT)) {
+            assertThat(TokenizedDataset.check(dataset, tokenizer, config, 34)).singleElement()
+                .isEqualTo(new RowProblem(3, "The prompt has 223 tokens; with max_tokens 34 that is 257, more than"
+                        + " the model's context of 256: shorten the prompt or lower max_tokens."));
+            assertThatThrownBy(() -> TokenizedDataset.of(dataset, tokenizer, config, 34, 5))
+                .hasMessageStartingWith("rows.jsonl, line 3: The prompt has 223 tokens");
+            assertThat(TokenizedDataset.check(dataset, tokenizer, config, 33)).isEmpty();
+        }
+    }
+
+    @Test
+    void shouldNameCompletionsThatDoNotFitTheContext() throws IOException {
+        String text = "{\"prompt\":\"1\",\"completion\":\"" + "1".repeat(255) + "\"}\n";
+        Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
+                Dataset dataset = Dataset.open(file, RowKind.PROMPT_AND_COMPLETION)) {
+            assertThat(TokenizedDataset.check(dataset, tokenizer, config, 0)).singleElement()
+                .extracting(RowProblem::message)
+                .asString()
+                .contains("the completion 256 with its end");
+        }
+    }
+
+    @Test
+    void shouldGiveAResumedRunTheSameRows() throws IOException {
+        StringBuilder text = new StringBuilder();
+        IntStream.range(0, 50).forEach(row -> text.append("{\"prompt\":\"").append(row).append("\"}\n"));
+        Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
+                Dataset dataset = Dataset.open(file, RowKind.PROMPT)) {
+            TokenizedDataset run = TokenizedDataset.of(dataset, tokenizer, config, 8, 5);
+            TokenizedDataset resumed = TokenizedDataset.of(dataset, tokenizer, config, 8, 5);
+            for (int step = 0; step < 4; step++) {
+                run.next(step, 16);
+            }
+
+            assertThat(lines(resumed.next(4, 16))).isEqualTo(lines(run.next(4, 16)));
+            assertThat(lines(run.next(3, 16)).get(2)).as("position 50 begins the second epoch")
+                .isEqualTo(run.rowAt(50).row().line());
+            assertThat(lines(run.first(3))).containsExactly(1, 2, 3);
+            assertThat(run.first(99)).hasSize(50);
+        }
+    }
+
+    @Test
+    void shouldHoldRealText() throws IOException {
+        String data = System.getenv("D3S_TEST_DATA");
+        Assumptions.assumeTrue(data != null, "Set D3S_TEST_DATA to a directory with gsm8k/train.jsonl.");
+        ObjectMapper json = new ObjectMapper();
+        StringBuilder text = new StringBuilder();
+        for (String line : Files.readAllLines(Path.of(data, "gsm8k", "train.jsonl"))) {
+            var row = json.readTree(line);
+            text.append(json.writeValueAsString(Map.of("prompt", row.path("question").asText() + "\n", "answer",
+                    row.path("answer").asText())))
+                .append('\n');
+        }
+        Path file = Files.writeString(directory.resolve("gsm8k.jsonl"), text);
+        ModelConfig bytes = ExampleModels.bytes(directory.resolve("bytes"), 1);
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(directory.resolve("bytes"));
+                Dataset dataset = Dataset.open(file, RowKind.PROMPT)) {
+            assertThat(dataset.size()).isEqualTo(7473);
+            assertThat(TokenizedDataset.check(dataset, tokenizer, bytes, 32)).isEmpty();
+            assertThat(dataset.row(0).item().get("answer")).asString().endsWith("#### 72");
+        }
+    }
+
+    private static List<Integer> lines(List<TokenizedRow> rows) {
+        return rows.stream().map(row -> row.row().line()).toList();
+    }
+}
