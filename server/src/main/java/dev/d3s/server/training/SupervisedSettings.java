@@ -1,5 +1,7 @@
 package dev.d3s.server.training;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A supervised job: cross-entropy on completion tokens, averaged over the tokens of a batch.
  *
@@ -7,8 +9,10 @@ package dev.d3s.server.training;
  * @param batchSize rows per step
  * @param maxTokens length limit of a completion in evaluation
  * @param optimizer AdamW and its learning rate
- * @param evaluation on the validation file: loss, and greedy exact match with the row's completion
+ * @param evaluation on the validation file: loss, and accuracy of greedy completions
  * @param checkpointInterval every so many steps; 0 for the end only
+ * @param grader decides accuracy; {@code null} for exact match with the row's completion
  */
 public record SupervisedSettings(int steps, int batchSize, int maxTokens, OptimizerSettings optimizer,
-        EvaluationSettings evaluation, int checkpointInterval) implements TrainingSettings {}
+        EvaluationSettings evaluation, int checkpointInterval,
+        @Nullable PluginChoice grader) implements TrainingSettings {}

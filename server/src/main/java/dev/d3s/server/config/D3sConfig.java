@@ -1,0 +1,74 @@
+package dev.d3s.server.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+import io.smallrye.config.ConfigMapping;
+import io.smallrye.config.WithDefault;
+
+/**
+ * What whoever runs the server can set: a system property {@code -Dd3s.home=...}, an environment variable
+ * {@code D3S_HOME=...} or a line in {@code application.properties}. Read once, at start; the rest of the server sees
+ * {@link ServerSettings}.
+ */
+@ConfigMapping(prefix = "d3s")
+public interface D3sConfig {
+    /** Everything the server keeps: its database, uploaded files and the checkpoints of jobs. */
+    @WithDefault("${user.home}/.d3s")
+    Path home();
+
+    /** Base models. */
+    Models models();
+
+    /** Plugins beyond the built-in ones. */
+    Plugins plugins();
+
+    /** Uploaded files. */
+    Files files();
+
+    /** Live event streams. */
+    Events events();
+
+    /** Processor threads the engines may use; all processors when absent. */
+    OptionalInt threads();
+
+    /** The organization in the ids of fine-tuned models, {@code ft:<base>:<organization>:<suffix>:<id>}. */
+    @WithDefault("d3s")
+    String organization();
+
+    /** Base models. */
+    interface Models {
+        /** Each directory in it is a base model in Hugging Face layout; {@code <home>/models} when absent. */
+        Optional<Path> directory();
+    }
+
+    /** Plugins beyond the built-in ones. */
+    interface Plugins {
+        /** Jars in it are loaded at start; none when absent. */
+        Optional<Path> directory();
+    }
+
+    /** Uploaded files. */
+    interface Files {
+        /** Largest upload, with a unit: {@code 200M}, {@code 5G}. */
+        @WithDefault("5G")
+        String limit();
+    }
+
+    /** Live event streams. */
+    interface Events {
+        /** A quiet stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
+        @WithDefault("15s")
+        Duration heartbeat();
+    }
+
+    /** These settings with every default filled in. */
+    default ServerSettings toSettings() {
+        return new ServerSettings(home(), models().directory().orElseGet(() -> home().resolve("models")),
+                plugins().directory().orElse(null),
+                threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
+                organization(), events().heartbeat());
+    }
+}

@@ -1,0 +1,37 @@
+package dev.d3s.server.config;
+
+import java.nio.file.Path;
+import java.time.Duration;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The settings of a running server.
+ *
+ * @param home its database, uploaded files and checkpoints
+ * @param modelsDirectory each directory in it is a base model
+ * @param pluginsDirectory jars with further plugins; {@code null} for none
+ * @param threads processor threads for the engines, at least 1
+ * @param organization in the ids of fine-tuned models
+ * @param heartbeat a quiet event stream carries a comment this often
+ */
+public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path pluginsDirectory, int threads,
+        String organization, Duration heartbeat) {
+    public ServerSettings {
+        home = home.toAbsolutePath().normalize();
+        modelsDirectory = modelsDirectory.toAbsolutePath().normalize();
+        if (threads < 1) {
+            throw new IllegalArgumentException("d3s.threads is " + threads + " but must be at least 1.");
+        }
+    }
+
+    /** Where uploaded files lie. */
+    public Path filesDirectory() {
+        return home.resolve("files");
+    }
+
+    /** Where a job keeps its checkpoints. */
+    public Path jobDirectory(String job) {
+        return home.resolve("jobs").resolve(job);
+    }
+}

@@ -1,0 +1,16 @@
+package dev.d3s.server.config;
+
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+
+/** Hands the configuration to the rest of the server as a plain record. */
+@Singleton
+final class ServerSettingsProducer {
+    private ServerSettingsProducer() {}
+
+    @Produces
+    @Singleton
+    static ServerSettings settings(D3sConfig config) {
+        return config.toSettings();
+    }
+}

@@ -1,0 +1,94 @@
+package dev.d3s.server.job;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Optional;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.config.ServerSettings;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+
+/** Uploaded files: a row each in the database, their content in {@code <home>/files}. Thread-safe. */
+@Singleton
+public class FileService {
+    private final Stores stores;
+    private final Path directory;
+
+    @Inject
+    FileService(Stores stores, ServerSettings settings) {
+        this.stores = stores;
+        this.directory = settings.filesDirectory();
+    }
+
+    /**
+     * Takes over an upload.
+     *
+     * @param upload where it was streamed to; on the same disk it is moved, else copied
+     */
+    public UploadedFile add(Path upload, String filename, String purpose) {
+        String id = stores.identifiers.next("file");
+        Path temporary = directory.resolve("." + id + ".tmp");
+        try {
+            Files.createDirectories(directory);
+            try {
+                Files.move(upload, temporary, StandardCopyOption.REPLACE_EXISTING);
+                long bytes = Files.size(temporary);
+                DurableFiles.publish(temporary, content(id));
+                UploadedFile file = new UploadedFile(id, filename, purpose, bytes, System.currentTimeMillis());
+                stores.files.insert(file);
+                return file;
+            } finally {
+                Files.deleteIfExists(temporary);
+            }
+        } catch (IOException e) {
+            throw IoFailures.exception("storing the file '" + filename + "'", e);
+        }
+    }
+
+    public Optional<UploadedFile> find(String id) {
+        return stores.files.file(id);
+    }
+
+    public UploadedFile file(String id) {
+        return find(id).orElseThrow(() -> new NotFoundException("file", id));
+    }
+
+    /** Where its bytes are. */
+    public Path content(UploadedFile file) {
+        return content(file.id());
+    }
+
+    private Path content(String id) {
+        return directory.resolve(id);
+    }
+
+    /** @param after an id: those behind it in this order */
+    public Page<UploadedFile> list(@Nullable String purpose, @Nullable String after, boolean newestFirst, int limit) {
+        return Page.of(stores.files.list(purpose, after, newestFirst, limit + 1), limit);
+    }
+
+    /** Deletes row and content, unless a job that has not ended needs them. */
+    public void delete(String id) {
+        UploadedFile file = file(id);
+        for (Job job : stores.jobs.withStatus(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)) {
+            if (job.spec().trainingFile().equals(id) || id.equals(job.spec().validationFile())) {
+                throw new ConflictException("file_in_use", "The file '" + id + "' is needed by job '" + job.id()
+                        + "', which is " + job.status().key() + "; cancel the job first.");
+            }
+        }
+        stores.files.delete(file.id());
+        try {
+            Files.deleteIfExists(content(file));
+        } catch (IOException e) {
+            throw new D3sException(ErrorCategory.RESOURCES, "io_error",
+                    "The file's row is gone, but not its content " + content(file) + ": " + e.getMessage(), e);
+        }
+    }
+}

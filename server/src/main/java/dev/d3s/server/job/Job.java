@@ -1,0 +1,34 @@
+package dev.d3s.server.job;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A job as it is now. Times are milliseconds since 1970.
+ *
+ * @param id {@code ftjob-...}; ids rise with time
+ * @param epoch rises with each start of a run; a run writes only while its epoch is the job's
+ * @param completedSteps steps whose results are stored
+ * @param runStartedAt when the current or last run began
+ * @param runFirstStep the step at which that run began
+ * @param lastStepAt when the last step was stored
+ * @param trainedTokens tokens with a loss term so far
+ * @param fineTunedModel id of the resulting model
+ * @param modelStep the checkpoint that is the resulting model; {@code null} before the end, and once it was deleted
+ */
+public record Job(String id, long createdAt, JobStatus status, JobSpec spec, long epoch, int completedSteps,
+        @Nullable Long runStartedAt, int runFirstStep, @Nullable Long lastStepAt, @Nullable Long finishedAt,
+        @Nullable Long trainedTokens, @Nullable String fineTunedModel, @Nullable Integer modelStep,
+        @Nullable JobError error) {
+    /** Why a job failed. */
+    public record JobError(String code, String message, @Nullable String param) {}
+
+    /** When a running job should end if it goes on as it did since its run began; {@code null} when nobody knows. */
+    public @Nullable Long estimatedFinish() {
+        if (status != JobStatus.RUNNING || runStartedAt == null || lastStepAt == null
+                || completedSteps <= runFirstStep) {
+            return null;
+        }
+        double perStep = (double) (lastStepAt - runStartedAt) / (completedSteps - runFirstStep);
+        return lastStepAt + Math.round(perStep * (spec.settings().steps() - completedSteps));
+    }
+}

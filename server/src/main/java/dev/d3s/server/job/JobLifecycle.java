@@ -1,0 +1,65 @@
+package dev.d3s.server.job;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+import org.flywaydb.core.Flyway;
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.config.ServerSettings;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+import io.quarkus.runtime.ShutdownEvent;
+import io.quarkus.runtime.StartupEvent;
+
+/** Opens the server's home before its jobs begin, and closes it after they have stopped. On the main thread. */
+@Singleton
+class JobLifecycle {
+    private final ServerSettings settings;
+    private final Flyway flyway;
+    private final JobService jobs;
+    private @Nullable FileChannel lock;
+
+    @Inject
+    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs) {
+        this.settings = settings;
+        this.flyway = flyway;
+        this.jobs = jobs;
+    }
+
+    void start(@Observes StartupEvent event) {
+        Path home = settings.home();
+        try {
+            Files.createDirectories(settings.filesDirectory());
+            Files.createDirectories(settings.modelsDirectory());
+            FileChannel channel = FileChannel.open(home.resolve("lock"), StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE);
+            FileLock mine = channel.tryLock();
+            if (mine == null) {
+                channel.close();
+                throw new D3sException(ErrorCategory.USER, "home_in_use", "Another server uses " + home
+                        + ": stop it, or give this one a directory of its own with -Dd3s.home=...");
+            }
+            lock = channel;
+        } catch (IOException e) {
+            throw IoFailures.exception("opening the server's home " + home, e);
+        }
+        flyway.migrate();
+        jobs.start();
+    }
+
+    void stop(@Observes ShutdownEvent event) throws IOException {
+        jobs.close();
+        if (lock != null) {
+            lock.close();
+        }
+    }
+}

@@ -1,0 +1,191 @@
+package dev.d3s.server.job;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.job.Job.JobError;
+import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.training.StepReport;
+import dev.d3s.server.training.Training;
+import dev.d3s.server.training.TrainingObserver;
+import dev.d3s.server.training.TrainingRequest;
+import dev.d3s.server.training.TrainingStopped;
+import dev.d3s.server.training.TrainingTotals;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+
+/**
+ * One run of a job, from its first or resumed step to however it ends. Runs on the queue's thread; only {@link #stop} is for
+ * others. However it ends, the job is left in a state that says so and the thread goes on.
+ */
+final class JobRun implements TrainingObserver {
+    private static final Logger LOG = Logger.getLogger(JobRun.class);
+    private static final int ATTEMPTS_TO_RECORD_THE_END = 5;
+
+    private final Job job;
+    private final RunRecord record;
+    private final EventSignal signal;
+    private final Stores stores;
+    private final ModelCatalog models;
+    private final FileService files;
+    private final String model;
+    private final AtomicReference<@Nullable Stop> stop = new AtomicReference<>();
+    private int lastCheckpoint = -1;
+
+    JobRun(Job job, Stores stores, ModelCatalog models, FileService files, EventSignal signal) {
+        this.job = job;
+        this.record = stores.run(job);
+        this.stores = stores;
+        this.models = models;
+        this.files = files;
+        this.signal = signal;
+        this.model = models.fineTunedId(job);
+    }
+
+    /** Why a run should end early; the strongest wish wins. */
+    enum Stop {
+        SHUTDOWN, PAUSE, CANCEL
+    }
+
+    Job job() {
+        return job;
+    }
+
+    void stop(Stop reason) {
+        stop.accumulateAndGet(reason,
+                (now, wish) -> now == null || (wish != null && wish.compareTo(now) > 0) ? wish : now);
+    }
+
+    void run(Training training, @Nullable Checkpoint resumeFrom) {
+        Runnable end = outcome(training, resumeFrom);
+        for (int attempt = 1;; attempt++) {
+            try {
+                end.run();
+                signal.raise();
+                return;
+            } catch (StaleRunException e) {
+                LOG.warn(e.getMessage());
+                return;
+            } catch (D3sException e) {
+                // a full disk may need a moment until what this run had half written is gone
+                if (attempt == ATTEMPTS_TO_RECORD_THE_END) {
+                    LOG.errorf(e, "How job %s ended could not be stored; it is marked interrupted at the next start.",
+                            job.id());
+                    return;
+                }
+                pause(attempt);
+            }
+        }
+    }
+
+    /** Trains, and returns what has to be stored about the end. */
+    private Runnable outcome(Training training, @Nullable Checkpoint resumeFrom) {
+        try {
+            TrainingTotals totals = training.run(request(resumeFrom), this);
+            if (lastCheckpoint < 0) {
+                throw new D3sException(ErrorCategory.INTERNAL, "no_checkpoint",
+                        "The training ended without a checkpoint, so there is no model.");
+            }
+            return () -> record.succeeded(totals, model, lastCheckpoint);
+        } catch (TrainingStopped e) {
+            return switch (stop.get()) {
+                case CANCEL -> record::cancelled;
+                case PAUSE -> () -> record.paused(Level.INFO, "The job is paused; " + howToResume(job.id()));
+                case SHUTDOWN -> () -> record.paused(Level.WARN,
+                        "The job was interrupted because the server stopped; " + howToResume(job.id()));
+                case null -> failure(new JobError("internal_error",
+                        "The training stopped although nobody asked for it.", null), e);
+            };
+        } catch (StaleRunException e) {
+            return () -> {
+                throw e;
+            };
+        } catch (D3sException e) {
+            return failure(new JobError(e.code(), e.text(), null), e);
+        } catch (IOException e) {
+            D3sException words = IoFailures.exception("training", e);
+            return failure(new JobError(words.code(), words.text(), null), e);
+        } catch (OutOfMemoryError e) {
+            return failure(new JobError("out_of_memory",
+                    "The server ran out of memory: use a smaller batch_size, group_size or max_tokens, or give it more "
+                            + "memory.",
+                    null), e);
+        } catch (Throwable e) { // whatever a plugin or engine throws: the server goes on
+            return failure(new JobError("internal_error", "The server failed (" + e.getClass().getSimpleName()
+                    + "); its log has the details under job " + job.id() + ".", null), e);
+        }
+    }
+
+    private Runnable failure(JobError error, Throwable cause) {
+        LOG.errorf(cause, "Job %s failed: %s", job.id(), error.message());
+        return () -> record.failed(error);
+    }
+
+    static String howToResume(String job) {
+        return "resume it with POST /v1/fine_tuning/jobs/" + job + "/resume.";
+    }
+
+    private TrainingRequest request(@Nullable Checkpoint resumeFrom) {
+        JobSpec spec = job.spec();
+        String validation = spec.validationFile();
+        return new TrainingRequest(spec.seed(), models.model(spec.model()).directory(),
+                files.content(files.file(spec.trainingFile())),
+                validation == null ? null : files.content(files.file(validation)),
+                resumeFrom == null ? null : models.checkpointDirectory(job.id(), resumeFrom.step()), spec.settings());
+    }
+
+    // ---------------------------------------------------------------- what the training loop calls
+
+    @Override
+    public boolean stopRequested() {
+        return stop.get() != null;
+    }
+
+    @Override
+    public void message(String text) {
+        record.message(Level.INFO, text);
+        signal.raise();
+    }
+
+    @Override
+    public void report(StepReport report) {
+        record.step(report, RunRecord.text(report));
+        signal.raise();
+    }
+
+    @Override
+    public void checkpoint(int completedSteps, Map<String, Double> metrics, CheckpointContent content)
+            throws IOException {
+        Path target = models.checkpointDirectory(job.id(), completedSteps);
+        Path temporary = target.resolveSibling(".step-" + completedSteps + ".tmp");
+        try {
+            DurableFiles.deleteTree(temporary);
+            Files.createDirectories(temporary);
+            content.writeTo(temporary);
+            DurableFiles.publish(temporary, target);
+        } catch (IOException e) {
+            throw IoFailures.exception("writing the checkpoint after step " + completedSteps, e);
+        } finally {
+            DurableFiles.deleteTree(temporary);
+        }
+        record.checkpoint(new Checkpoint(stores.identifiers.next("ftckpt"), job.id(), completedSteps,
+                System.currentTimeMillis(), ModelCatalog.checkpointId(model, completedSteps), metrics));
+        lastCheckpoint = completedSteps;
+        signal.raise();
+    }
+
+    private static void pause(int attempt) {
+        try {
+            Thread.sleep(200L * attempt);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

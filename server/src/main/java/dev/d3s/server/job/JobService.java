@@ -1,0 +1,236 @@
+package dev.d3s.server.job;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.job.DatasetChecks.DatasetReport;
+import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.training.Training;
+
+/**
+ * Everything one can do with jobs. Thread-safe; {@link #start} and {@link #close} belong to whoever made it.
+ */
+@Singleton
+public class JobService implements AutoCloseable {
+    private static final int EVENTS_AT_ONCE = 200;
+
+    private final Stores stores;
+    private final ServerSettings settings;
+    private final ModelCatalog models;
+    private final EventSignal signal = new EventSignal();
+    private final JobSpecReader reader;
+    private final JobQueue queue;
+    private volatile boolean closed;
+
+    @Inject
+    JobService(Stores stores, ServerSettings settings, ModelCatalog models, FileService files, Training training,
+            PluginCatalog plugins, PresetCatalog presets, ModelChecks modelChecks, DatasetChecks datasetChecks) {
+        this.stores = stores;
+        this.settings = settings;
+        this.models = models;
+        this.reader = new JobSpecReader(plugins, presets, new References(models, files, modelChecks, datasetChecks));
+        this.queue = new JobQueue(stores, models, files, signal, training);
+    }
+
+    /** Marks what a former process left running as interrupted, then begins to run queued jobs. */
+    public void start() {
+        queue.markInterrupted();
+        queue.start();
+    }
+
+    /** Pauses the running job after a checkpoint and ends live event streams. */
+    @Override
+    public void close() {
+        closed = true;
+        queue.close();
+        signal.raise();
+    }
+
+    /**
+     * Queues a job.
+     *
+     * @param request as in {@code POST /v1/fine_tuning/jobs}
+     * @throws InvalidRequestException with every mistake
+     */
+    public Job create(JsonNode request) {
+        JobSpec spec = reader.read(request);
+        String id = stores.identifiers.next("ftjob");
+        stores.jobs.insert(id, spec, "The job is queued: " + spec.settings().steps() + " steps from model "
+                + spec.model() + ".");
+        signal.raise();
+        queue.wake();
+        return job(id);
+    }
+
+    public Job job(String id) {
+        return stores.jobs.job(id).orElseThrow(() -> new NotFoundException("job", id));
+    }
+
+    /**
+     * Newest first.
+     *
+     * @param after an id: those made before it
+     * @param metadata pairs that a job must carry
+     */
+    public Page<Job> list(@Nullable String after, int limit, Map<String, String> metadata) {
+        return Page.of(stores.jobs.list(after, limit + 1, metadata), limit);
+    }
+
+    /** Ends a job: at once when it waits, after a checkpoint when it runs. */
+    public Job cancel(String id) {
+        return end(id, JobStatus.CANCELLED, Set.of(JobStatus.QUEUED, JobStatus.PAUSED), JobRun.Stop.CANCEL,
+                "The job was cancelled.", "The job will be cancelled after a checkpoint.");
+    }
+
+    /** Stops a job so that it can go on later: at once when it waits, after a checkpoint when it runs. */
+    public Job pause(String id) {
+        return end(id, JobStatus.PAUSED, Set.of(JobStatus.QUEUED), JobRun.Stop.PAUSE,
+                "The job is paused; " + JobRun.howToResume(id), "The job will pause after a checkpoint.");
+    }
+
+    private Job end(String id, JobStatus to, Set<JobStatus> waiting, JobRun.Stop stop, String done, String requested) {
+        job(id);
+        if (!stores.jobs.move(id, waiting, to, Level.INFO, done)) {
+            if (queue.stop(id, stop)) {
+                stores.jobs.note(id, Level.INFO, requested);
+            } else if (!stores.jobs.move(id, Set.of(JobStatus.RUNNING), to, Level.WARN, done)) {
+                // (a job that is running without a run is one whose end could not be stored)
+                throw new ConflictException("invalid_status", "The job '" + id + "' is " + job(id).status().key()
+                        + ", so it cannot become " + to.key() + ".");
+            }
+        }
+        signal.raise();
+        return job(id);
+    }
+
+    /** Queues a paused or failed job again; it goes on after its last checkpoint. */
+    public Job resume(String id) {
+        Job job = job(id);
+        if (!stores.jobs.move(id, Set.of(JobStatus.PAUSED, JobStatus.FAILED), JobStatus.QUEUED, Level.INFO,
+                "The job is queued again.")) {
+            throw new ConflictException("invalid_status", "The job '" + id + "' is " + job.status().key()
+                    + "; only a paused or failed job can be resumed.");
+        }
+        signal.raise();
+        queue.wake();
+        return job(id);
+    }
+
+    /**
+     * Newest first.
+     *
+     * @param after an event's id: those older than it
+     */
+    public Page<JobEvent> events(String id, @Nullable String after, int limit) {
+        job(id);
+        long before = after == null ? Long.MAX_VALUE : JobEvent.sequenceOf(after);
+        return Page.of(stores.events.newestBefore(id, before, limit + 1), limit);
+    }
+
+    /** Hears the events of a job as they happen. */
+    public interface Follower {
+        /** @return false to stop following */
+        boolean event(JobEvent event);
+
+        /**
+         * Called when it has been quiet for a while.
+         *
+         * @return false to stop following
+         */
+        boolean quiet();
+    }
+
+    /**
+     * Hands over the events of a job, oldest first, and goes on until the job has ended and its last event was handed over.
+     * Blocks; meant for a virtual thread. A follower that takes its time misses nothing and holds nobody up.
+     *
+     * @param lastEventId where an earlier stream ended; {@code null} for all events
+     */
+    public void follow(String id, @Nullable String lastEventId, Follower follower) throws InterruptedException {
+        job(id);
+        long sequence = lastEventId == null ? 0 : JobEvent.sequenceOf(lastEventId);
+        while (!closed) {
+            long seen = signal.version();
+            // the status is read first: once it says that the job has ended, the last event is stored already
+            boolean ended = job(id).status().ended();
+            List<JobEvent> events = stores.events.oldestAfter(id, sequence, EVENTS_AT_ONCE);
+            for (JobEvent event : events) {
+                if (!follower.event(event)) {
+                    return;
+                }
+                sequence = event.sequence();
+            }
+            if (events.size() == EVENTS_AT_ONCE) {
+                continue;
+            }
+            if (ended || (!signal.await(seen, settings.heartbeat()) && !follower.quiet())) {
+                return;
+            }
+        }
+    }
+
+    /**
+     * Newest first.
+     *
+     * @param after a checkpoint's id: those older than it
+     */
+    public Page<Checkpoint> checkpoints(String id, @Nullable String after, int limit) {
+        job(id);
+        return Page.of(stores.checkpoints.ofJob(id, after, limit + 1), limit);
+    }
+
+    /**
+     * @param names the metrics wanted; empty for all
+     * @param fromStep first step wanted; -1 is the evaluation before training
+     */
+    public MetricSeries metrics(String id, Set<String> names, int fromStep) {
+        job(id);
+        return stores.metrics.series(id, names, fromStep);
+    }
+
+    /** Whether the database answers; for health. */
+    public boolean ready() {
+        return !closed && !stores.database.list("select 1", row -> row.getInt(1)).isEmpty();
+    }
+
+    /** What ids stand for, here. */
+    private record References(ModelCatalog models, FileService files, ModelChecks modelChecks,
+            DatasetChecks datasetChecks) implements JobSpecReader.References {
+        @Override
+        public Optional<Path> model(String id) {
+            return models.find(id).map(ModelCatalog.Model::directory);
+        }
+
+        @Override
+        public List<String> modelIds() {
+            return models.models().stream().map(ModelCatalog.Model::id).toList();
+        }
+
+        @Override
+        public List<String> modelProblems(Path directory) {
+            return modelChecks.problems(directory);
+        }
+
+        @Override
+        public Optional<Path> file(String id) {
+            return files.find(id).map(files::content);
+        }
+
+        @Override
+        public DatasetReport dataset(Path file, DatasetUse use) {
+            return datasetChecks.check(file, use);
+        }
+    }
+}

@@ -1,0 +1,580 @@
+package dev.d3s.server.job;
+
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Pattern;
+
+import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.d3s.server.job.DatasetChecks.DatasetReport;
+import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.job.JobSpec.Hyperparameters;
+import dev.d3s.server.job.Section.Range;
+import dev.d3s.server.training.EvaluationSettings;
+import dev.d3s.server.training.ObjectiveSettings;
+import dev.d3s.server.training.OptimizerSettings;
+import dev.d3s.server.training.PluginChoice;
+import dev.d3s.server.training.ReinforcementSettings;
+import dev.d3s.server.training.ReinforcementSettings.AdvantageScale;
+import dev.d3s.server.training.ReinforcementSettings.EntropySource;
+import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
+import dev.d3s.server.training.SelectionSettings;
+import dev.d3s.server.training.SupervisedSettings;
+import dev.d3s.server.training.TrainingSettings;
+import dev.d3s.spi.ConfigProblem;
+import dev.d3s.spi.InvalidConfigException;
+
+/**
+ * Reads the JSON of a job. Every rule about it is here: members, defaults, ranges, and that what it names exists. All mistakes
+ * are reported at once, each with its path and the fix. Thread-safe.
+ */
+final class JobSpecReader {
+    private static final int MOST_STEPS = 100_000_000;
+    private static final Range KEEP_RATIO = Range.above(0, 1);
+    private static final Pattern SUFFIX = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
+    private static final String PYTHON_REFUSED = "Graders of type 'python' are refused: this server runs no Python. Put the "
+            + "code behind a URL and use a grader of type 'http', which posts each completion to it and reads the reward.";
+
+    private final PluginCatalog plugins;
+    private final PresetCatalog presets;
+    private final References references;
+    private final boolean stored;
+
+    JobSpecReader(PluginCatalog plugins, PresetCatalog presets, References references) {
+        this(plugins, presets, references, false);
+    }
+
+    private JobSpecReader(PluginCatalog plugins, PresetCatalog presets, References references, boolean stored) {
+        this.plugins = plugins;
+        this.presets = presets;
+        this.references = references;
+        this.stored = stored;
+    }
+
+    /** What the ids in a job stand for. */
+    interface References {
+        /** The directory of a model; empty when there is no such model. */
+        Optional<Path> model(String id);
+
+        /** Ids a person could have meant, for the message. */
+        List<String> modelIds();
+
+        /** What keeps the server from training this model. */
+        List<String> modelProblems(Path directory);
+
+        /** The content of an uploaded file; empty when there is no such file. */
+        Optional<Path> file(String id);
+
+        DatasetReport dataset(Path file, DatasetUse use);
+    }
+
+    /**
+     * Reads a request.
+     *
+     * @throws InvalidRequestException with every mistake
+     */
+    JobSpec read(JsonNode body) {
+        if (!(body instanceof ObjectNode given)) {
+            throw new InvalidRequestException(List.of(new Mistake(null, "invalid_type",
+                    "The request must be a JSON object with at least 'model', 'training_file' and 'method'.")));
+        }
+        Section request = Section.root(given);
+        String model = request.requiredText("model", "the id of a model from GET /v1/models");
+        String trainingFile = request.requiredText("training_file", "the id of a file uploaded with POST /v1/files");
+        String validationFile = request.text("validation_file");
+        long seed = request.whole("seed", ThreadLocalRandom.current().nextLong(1L << 31), 0, (1L << 53) - 1);
+        String suffix = suffix(request);
+        Map<String, String> metadata = metadata(request);
+        JsonNode integrations = request.given("integrations");
+        if (integrations != null && !integrations.isEmpty()) {
+            request.mistake("integrations", "invalid_value",
+                    "This server has no integrations; leave 'integrations' out and read GET .../metrics instead.");
+        }
+
+        Path modelDirectory = model.isEmpty() ? null : model(request, model);
+        Section method = request.section("method");
+        // a method without a type is what its other member says
+        Method type = method.choice("type",
+                method.given("reinforcement") == null ? Method.SUPERVISED : Method.REINFORCEMENT);
+        Section details = method.section(Section.word(type));
+        Method other = type == Method.SUPERVISED ? Method.REINFORCEMENT : Method.SUPERVISED;
+        if (method.given(Section.word(other)) != null) {
+            method.mistake(Section.word(other), "invalid_value", "'method.type' is '" + Section.word(type)
+                    + "', so 'method." + Section.word(other) + "' must be absent.");
+        }
+        JsonNode legacy = request.given("hyperparameters");
+        if (legacy != null && !legacy.isEmpty()) {
+            request.mistake("hyperparameters", "invalid_value",
+                    "Write hyperparameters into 'method." + Section.word(type) + ".hyperparameters'.");
+        }
+
+        Files files = new Files(request, trainingFile, validationFile, modelDirectory);
+        Read result = switch (type) {
+            case REINFORCEMENT -> reinforcement(details, files);
+            case SUPERVISED -> supervised(details, files);
+        };
+        details.finish();
+        method.finish();
+        request.finish();
+        if (!request.mistakes().isEmpty()) {
+            throw new InvalidRequestException(request.mistakes());
+        }
+        return new JobSpec(model, trainingFile, validationFile, seed, suffix, metadata, result.hyperparameters(),
+                result.settings(), request.expanded());
+    }
+
+    /** The kinds of training. */
+    private enum Method {
+        SUPERVISED, REINFORCEMENT
+    }
+
+    private record Read(Hyperparameters hyperparameters, TrainingSettings settings) {}
+
+    // ---------------------------------------------------------------- the two methods
+
+    private Read reinforcement(Section details, Files files) {
+        PluginChoice grader = grader(details, true);
+        Section hyperparameters = details.section("hyperparameters", true);
+        int epochs = hyperparameters.whole("n_epochs", 1, 1, 1_000_000);
+        int batchSize = hyperparameters.whole("batch_size", 16, 1, 65_536);
+        double multiplier = hyperparameters.real("learning_rate_multiplier", 1, Range.above(0));
+        int evaluationInterval = hyperparameters.whole("eval_interval", 0, 0, MOST_STEPS);
+        int evaluationSamples = hyperparameters.whole("eval_samples", 256, 1, 1_000_000);
+        refuse(hyperparameters, "compute_multiplier", "set 'd3s.group_size' instead");
+        refuse(hyperparameters, "reasoning_effort", "this server's models have no such setting");
+        hyperparameters.finish();
+
+        Section d3s = details.section("d3s");
+        Preset preset = preset(d3s);
+        int groupSize = d3s.whole("group_size", 16, 2, 4096);
+
+        Section sampling = d3s.section("sampling");
+        int maxTokens = sampling.whole("max_tokens", 256, 1, 1_000_000);
+        double temperature = sampling.real("temperature", 1, Range.above(0, 10));
+        sampling.finish();
+
+        Section advantage = d3s.section("advantage");
+        AdvantageScale scale = advantage.choice("scale", AdvantageScale.GROUP);
+        double minRange = advantage.real("min_range", 1e-6, Range.from(0));
+        advantage.finish();
+
+        Section rolloutLevel = d3s.section("rollouts");
+        SelectionSettings rollouts = selection(rolloutLevel, PluginKind.ROLLOUT_SELECTOR, preset.rollouts());
+        rolloutLevel.finish();
+        Section tokenLevel = d3s.section("tokens");
+        SelectionSettings tokens = selection(tokenLevel, PluginKind.TOKEN_SELECTOR, preset.tokens());
+        TokenNorm norm = tokenLevel.choice("norm", TokenNorm.KEPT);
+        EntropySource entropy = tokenLevel.choice("entropy", EntropySource.ROLLOUT);
+        tokenLevel.finish();
+
+        Section objective = d3s.section("objective");
+        ObjectiveSettings objectiveSettings = new ObjectiveSettings(
+                objective.choice("name", ObjectiveSettings.Name.GRPO),
+                objective.real("clip_low", 0.2, Range.from(0, 1)), objective.real("clip_high", 0.28, Range.from(0)),
+                objective.real("kl_beta", 0, Range.from(0)), objective.real("importance_cap", 2, Range.from(0)));
+        objective.finish();
+
+        OptimizerSettings optimizer = optimizer(d3s, multiplier);
+
+        Section grading = d3s.section("grading");
+        double timeout = grading.real("timeout_seconds", 30, Range.above(0, 86_400));
+        grading.finish();
+
+        EvaluationSettings evaluation = evaluation(d3s, files, evaluationInterval, evaluationSamples);
+        int checkpointInterval = checkpointInterval(d3s);
+        int rows = files.check(false, maxTokens);
+        int steps = steps(d3s, epochs, rows, batchSize);
+        d3s.finish();
+        return new Read(new Hyperparameters(epochs, batchSize, multiplier),
+                new ReinforcementSettings(preset.name(), steps, batchSize, groupSize, maxTokens, temperature, scale,
+                        minRange, rollouts, tokens, norm, entropy, objectiveSettings, grader, timeout, optimizer,
+                        evaluation, checkpointInterval));
+    }
+
+    private Read supervised(Section details, Files files) {
+        PluginChoice grader = details.given("grader") == null ? null : grader(details, false);
+        Section hyperparameters = details.section("hyperparameters", true);
+        int epochs = hyperparameters.whole("n_epochs", 1, 1, 1_000_000);
+        int givenBatchSize = hyperparameters.whole("batch_size", 16, 1, 65_536);
+        double multiplier = hyperparameters.real("learning_rate_multiplier", 1, Range.above(0));
+        hyperparameters.finish();
+
+        Section d3s = details.section("d3s");
+        int batchSize = d3s.whole("batch_size", givenBatchSize, 1, 65_536);
+        int maxTokens = d3s.whole("max_tokens", 256, 1, 1_000_000);
+        OptimizerSettings optimizer = optimizer(d3s, multiplier);
+        EvaluationSettings evaluation = evaluation(d3s, files, 0, 256);
+        int checkpointInterval = checkpointInterval(d3s);
+        int rows = files.check(true, maxTokens);
+        int steps = steps(d3s, epochs, rows, batchSize);
+        d3s.finish();
+        return new Read(new Hyperparameters(epochs, batchSize, multiplier),
+                new SupervisedSettings(steps, batchSize, maxTokens, optimizer, evaluation, checkpointInterval, grader));
+    }
+
+    // ---------------------------------------------------------------- parts of both
+
+    private static int steps(Section d3s, int epochs, int rows, int batchSize) {
+        long needed = Math.ceilDiv((long) epochs * rows, batchSize);
+        return d3s.whole("steps", Math.clamp(needed, 1, MOST_STEPS), 1, MOST_STEPS);
+    }
+
+    private static OptimizerSettings optimizer(Section d3s, double multiplier) {
+        Section optimizer = d3s.section("optimizer");
+        OptimizerSettings settings = new OptimizerSettings(
+                optimizer.real("learning_rate", 1e-5, Range.above(0, 10)) * multiplier,
+                optimizer.choice("decay", OptimizerSettings.Decay.CONSTANT),
+                optimizer.real("final_ratio", 0, Range.from(0, 1)),
+                optimizer.whole("warmup_steps", 5, 0, MOST_STEPS),
+                optimizer.real("weight_decay", 0, Range.from(0, 1)),
+                optimizer.real("max_grad_norm", 1, Range.above(0)),
+                optimizer.real("beta1", 0.9, new Range(0, false, Math.nextDown(1.0))),
+                optimizer.real("beta2", 0.999, new Range(0, false, Math.nextDown(1.0))),
+                optimizer.real("epsilon", 1e-8, Range.above(0, 1)));
+        optimizer.finish();
+        return settings;
+    }
+
+    private static EvaluationSettings evaluation(Section d3s, Files files, int interval, int samples) {
+        Section evaluation = d3s.section("evaluation");
+        EvaluationSettings settings = new EvaluationSettings(evaluation.whole("interval", interval, 0, MOST_STEPS),
+                evaluation.whole("samples", samples, 1, 1_000_000));
+        evaluation.finish();
+        if (settings.interval() > 0 && files.validationFile == null) {
+            files.request.mistake("validation_file", "missing_required_parameter",
+                    "Evaluating every " + settings.interval() + " steps needs a 'validation_file'.");
+        }
+        return settings;
+    }
+
+    private static int checkpointInterval(Section d3s) {
+        Section checkpoint = d3s.section("checkpoint");
+        int interval = checkpoint.whole("interval", 50, 0, MOST_STEPS);
+        checkpoint.finish();
+        return interval;
+    }
+
+    private Preset preset(Section d3s) {
+        List<Preset> known = presets.presets();
+        String given = d3s.text("preset");
+        String name = given == null ? "d3s" : given;
+        Optional<Preset> preset = known.stream().filter(each -> each.name().equals(name)).findFirst();
+        if (preset.isEmpty() && !stored) {
+            d3s.mistake("preset", "unknown_preset", "There is no preset '" + name + "'; known presets: "
+                    + String.join(", ", known.stream().map(Preset::name).toList()) + ".");
+        }
+        d3s.expanded().put("preset", name);
+        Preset base = preset.orElseGet(known::getFirst);
+        return new Preset(name, base.description(), base.rollouts(), base.tokens());
+    }
+
+    private SelectionSettings selection(Section level, PluginKind kind, SelectionSettings preset) {
+        PluginChoice selector = plugin(level, "selector", kind, preset.selector());
+        double from = preset.keepFrom();
+        double to = preset.keepTo();
+        JsonNode keep = level.given("keep");
+        if (keep instanceof ObjectNode) {
+            Section ends = level.section("keep");
+            from = ends.real("from", from, KEEP_RATIO);
+            to = ends.real("to", to, KEEP_RATIO);
+            ends.finish();
+        } else if (keep != null) {
+            from = level.real("keep", keep, from, KEEP_RATIO);
+            to = from;
+        }
+        level.expanded().putObject("keep").put("from", from).put("to", to);
+        PluginChoice schedule = plugin(level, "schedule", PluginKind.SCHEDULE, preset.schedule());
+        return new SelectionSettings(selector, from, to, schedule);
+    }
+
+    private PluginChoice plugin(Section parent, String member, PluginKind kind, PluginChoice preset) {
+        JsonNode given = parent.given(member);
+        String name = preset.name();
+        ObjectNode config = given == null ? toJson(preset.config()) : JsonNodeFactory.instance.objectNode();
+        String nameMember = member;
+        if (given instanceof ObjectNode) {
+            Section choice = parent.section(member);
+            name = choice.requiredText("name", "the name of a " + kind.words() + " from GET /v1/plugins");
+            nameMember = member + ".name";
+            JsonNode givenConfig = choice.given("config");
+            if (givenConfig instanceof ObjectNode object) {
+                config = object;
+            } else if (givenConfig != null) {
+                choice.mistake("config", "invalid_type", "'" + choice.pathOf("config") + "' must be an object.");
+            }
+            choice.finish();
+        } else if (given != null && given.isTextual()) {
+            name = given.textValue();
+        } else if (given != null) {
+            parent.mistake(member, "invalid_type", "'" + parent.pathOf(member) + "' must be the name of a "
+                    + kind.words() + " or {\"name\": ..., \"config\": {...}}, not " + Section.shown(given) + ".");
+        }
+        Map<String, Object> effective = configured(parent, kind, name, nameMember, member + ".config.", config);
+        ObjectNode expanded = parent.expanded().putObject(member);
+        expanded.put("name", name);
+        expanded.set("config", toJson(effective));
+        return new PluginChoice(name, effective);
+    }
+
+    private PluginChoice grader(Section details, boolean required) {
+        JsonNode given = details.given("grader");
+        if (!(given instanceof ObjectNode object)) {
+            details.mistake("grader", given == null ? "missing_required_parameter" : "invalid_type",
+                    "'" + details.pathOf("grader") + "' is required and must be an object such as {\"type\": "
+                            + "\"string_check\", \"input\": \"{{sample.output_text}}\", \"reference\": "
+                            + "\"{{item.answer}}\", \"operation\": \"eq\"}; known types: "
+                            + names(PluginKind.REWARD_FUNCTION) + ".");
+            return PluginChoice.of("");
+        }
+        String type = object.path("type").asText("");
+        if (type.equals("python")) {
+            details.mistake("grader.type", "unknown_plugin", PYTHON_REFUSED);
+            return PluginChoice.of(type);
+        }
+        ObjectNode config = object.deepCopy();
+        config.remove("type");
+        // OpenAI's graders carry a name that only labels them; a plugin that wants it declares it
+        boolean labelled = find(PluginKind.REWARD_FUNCTION, type)
+            .map(plugin -> plugin.keys().stream().noneMatch(key -> key.name().equals("name")))
+            .orElse(true);
+        if (labelled) {
+            config.remove("name");
+        }
+        Map<String, Object> effective = configured(details, PluginKind.REWARD_FUNCTION, type, "grader.type", "grader.",
+                config);
+        ObjectNode expanded = details.expanded().putObject("grader");
+        expanded.put("type", type);
+        if (labelled && object.hasNonNull("name")) {
+            expanded.set("name", object.get("name"));
+        }
+        expanded.setAll(toJson(effective));
+        // nested members were read as text; show them as they were written
+        object.properties().forEach(member -> {
+            if (member.getValue().isContainerNode()) {
+                expanded.set(member.getKey(), member.getValue());
+            }
+        });
+        return new PluginChoice(type, effective);
+    }
+
+    private Map<String, Object> configured(Section parent, PluginKind kind, String name, String nameMember,
+            String configPrefix, ObjectNode config) {
+        if (stored) {
+            return values(config);
+        }
+        if (find(kind, name).isEmpty()) {
+            if (!name.isEmpty() || nameMember.equals("grader.type")) {
+                parent.mistake(nameMember, "unknown_plugin", "There is no " + kind.words() + " '" + name + "'; known: "
+                        + names(kind) + ".");
+            }
+            return Map.of();
+        }
+        try {
+            return plugins.configured(kind, name, values(config));
+        } catch (InvalidConfigException e) {
+            for (ConfigProblem problem : e.problems()) {
+                parent.mistake(configPrefix + problem.key(), "invalid_config", problem.message());
+            }
+            return Map.of();
+        }
+    }
+
+    private Optional<PluginDescription> find(PluginKind kind, String name) {
+        return plugins.plugins()
+            .stream()
+            .filter(plugin -> plugin.kind() == kind && plugin.name().equals(name))
+            .findFirst();
+    }
+
+    private String names(PluginKind kind) {
+        return String.join(", ", plugins.plugins()
+            .stream()
+            .filter(plugin -> plugin.kind() == kind)
+            .map(PluginDescription::name)
+            .toList());
+    }
+
+    /** Plain values of a configuration; a nested value is handed over as its JSON text. */
+    private static Map<String, Object> values(ObjectNode config) {
+        Map<String, Object> values = new LinkedHashMap<>();
+        config.properties().forEach(member -> {
+            JsonNode value = member.getValue();
+            if (value.isBoolean()) {
+                values.put(member.getKey(), value.booleanValue());
+            } else if (value.isIntegralNumber() && value.canConvertToLong()) {
+                values.put(member.getKey(), value.longValue());
+            } else if (value.isNumber()) {
+                values.put(member.getKey(), value.doubleValue());
+            } else if (value.isTextual()) {
+                values.put(member.getKey(), value.textValue());
+            } else if (!value.isNull()) {
+                values.put(member.getKey(), value.toString());
+            }
+        });
+        return values;
+    }
+
+    private static ObjectNode toJson(Map<String, Object> values) {
+        ObjectNode node = JsonNodeFactory.instance.objectNode();
+        values.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(entry -> {
+            switch (entry.getValue()) {
+                case Boolean flag -> node.put(entry.getKey(), flag);
+                case Long whole -> node.put(entry.getKey(), whole);
+                case Integer whole -> node.put(entry.getKey(), whole.longValue());
+                case Number real -> node.put(entry.getKey(), real.doubleValue());
+                case Object text -> node.put(entry.getKey(), text.toString());
+            }
+        });
+        return node;
+    }
+
+    private static void refuse(Section hyperparameters, String name, String instead) {
+        JsonNode value = hyperparameters.given(name);
+        if (value != null && !(value.isTextual() && value.textValue().equals("default"))) {
+            hyperparameters.mistake(name, "invalid_value", "'" + name + "' is not supported: " + instead + ".");
+        }
+    }
+
+    // ---------------------------------------------------------------- what ids stand for
+
+    private @Nullable Path model(Section request, String id) {
+        Optional<Path> directory = references.model(id);
+        if (directory.isEmpty()) {
+            List<String> ids = references.modelIds();
+            request.mistake("model", "model_not_found", "There is no model '" + id + "'; "
+                    + (ids.isEmpty()
+                            ? "put a model directory into the server's models directory first"
+                            : "known models: " + String.join(", ", ids.subList(0, Math.min(20, ids.size()))))
+                    + ".");
+            return null;
+        }
+        List<String> problems = references.modelProblems(directory.get());
+        problems.forEach(problem -> request.mistake("model", "invalid_model", problem));
+        return problems.isEmpty() ? directory.get() : null;
+    }
+
+    /** The two datasets of a job. */
+    private final class Files {
+        private final Section request;
+        private final String trainingFile;
+        private final @Nullable String validationFile;
+        private final @Nullable Path model;
+
+        Files(Section request, String trainingFile, @Nullable String validationFile, @Nullable Path model) {
+            this.request = request;
+            this.trainingFile = trainingFile;
+            this.validationFile = validationFile;
+            this.model = model;
+        }
+
+        /** Checks both; returns the rows of the training file, at least 1. */
+        int check(boolean completions, int maxTokens) {
+            DatasetUse use = new DatasetUse(completions, model, maxTokens);
+            int rows = trainingFile.isEmpty() ? 1 : check("training_file", trainingFile, use);
+            if (validationFile != null) {
+                check("validation_file", validationFile, use);
+            }
+            return rows;
+        }
+
+        private int check(String member, String id, DatasetUse use) {
+            Optional<Path> path = references.file(id);
+            if (path.isEmpty()) {
+                request.mistake(member, "file_not_found",
+                        "There is no file '" + id + "'; upload one with POST /v1/files and use the id it returns.");
+                return 1;
+            }
+            DatasetReport report = references.dataset(path.get(), use);
+            report.problems().forEach(problem -> request.mistake(member, "invalid_dataset", problem));
+            if (report.rows() == 0 && report.problems().isEmpty()) {
+                request.mistake(member, "invalid_dataset",
+                        "The file '" + id + "' has no rows; it needs one JSON object per line.");
+            }
+            return Math.max(1, report.rows());
+        }
+    }
+
+    private static @Nullable String suffix(Section request) {
+        String suffix = request.text("suffix");
+        if (suffix != null && !SUFFIX.matcher(suffix).matches()) {
+            request.mistake("suffix", "invalid_value",
+                    "'suffix' must be 1 to 64 letters, digits, '-', '_' or '.', beginning with a letter or digit.");
+            return null;
+        }
+        return suffix;
+    }
+
+    private static Map<String, String> metadata(Section request) {
+        JsonNode given = request.given("metadata");
+        if (given == null) {
+            return Map.of();
+        }
+        Map<String, String> metadata = new LinkedHashMap<>();
+        List<String> wrong = new ArrayList<>();
+        given.properties().forEach(member -> {
+            if (member.getValue().isTextual() && member.getKey().length() <= 64
+                    && member.getValue().textValue().length() <= 512) {
+                metadata.put(member.getKey(), member.getValue().textValue());
+            } else {
+                wrong.add(member.getKey());
+            }
+        });
+        if (!given.isObject() || !wrong.isEmpty() || metadata.size() > 16) {
+            request.mistake("metadata", "invalid_value",
+                    "'metadata' must be an object of at most 16 strings, keys up to 64 "
+                            + "and values up to 512 characters"
+                            + (wrong.isEmpty() ? "." : "; at fault: " + wrong + "."));
+        }
+        request.expanded().set("metadata", given);
+        return metadata;
+    }
+
+    // ---------------------------------------------------------------- stored jobs
+
+    /**
+     * Reads what {@link JobSpec#request()} wrote, without asking again whether what it names still exists: that is for the
+     * run to find out.
+     */
+    static JobSpecReader ofStored(PluginCatalog plugins, PresetCatalog presets) {
+        return new JobSpecReader(plugins, presets, StoredReferences.INSTANCE, true);
+    }
+
+    /** Everything exists. */
+    private enum StoredReferences implements References {
+        INSTANCE;
+
+        @Override
+        public Optional<Path> model(String id) {
+            return Optional.of(Path.of(id));
+        }
+
+        @Override
+        public List<String> modelIds() {
+            return List.of();
+        }
+
+        @Override
+        public List<String> modelProblems(Path directory) {
+            return List.of();
+        }
+
+        @Override
+        public Optional<Path> file(String id) {
+            return Optional.of(Path.of(id));
+        }
+
+        @Override
+        public DatasetReport dataset(Path file, DatasetUse use) {
+            return new DatasetReport(1, List.of());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+package dev.d3s.server.job;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+import org.jspecify.annotations.Nullable;
+
+/** Every metric of every step. Thread-safe. */
+final class MetricStore {
+    private final Database database;
+
+    MetricStore(Database database) {
+        this.database = database;
+    }
+
+    /** Stores a step's metrics inside a transaction, in place of what an earlier run of the step left. */
+    void put(Connection connection, String job, int step, Map<String, Double> metrics) throws SQLException {
+        Database.execute(connection, "delete from job_metric where job_id = ? and step = ?", job, step);
+        try (PreparedStatement statement = connection
+            .prepareStatement("insert into job_metric (job_id, step, name, value) values (?, ?, ?, ?)")) {
+            for (Map.Entry<String, Double> metric : metrics.entrySet()) {
+                if (Double.isFinite(metric.getValue())) {
+                    statement.setString(1, job);
+                    statement.setInt(2, step);
+                    statement.setString(3, metric.getKey());
+                    statement.setDouble(4, metric.getValue());
+                    statement.addBatch();
+                }
+            }
+            statement.executeBatch();
+        }
+    }
+
+    /** Forgets steps that will run again. */
+    void deleteFrom(Connection connection, String job, int step) throws SQLException {
+        Database.execute(connection, "delete from job_metric where job_id = ? and step >= ?", job, step);
+    }
+
+    /**
+     * @param names the metrics wanted; empty for all
+     * @param fromStep first step wanted
+     */
+    MetricSeries series(String job, Set<String> names, int fromStep) {
+        record Value(int step, String name, double value) {}
+        List<Value> values = database.list(
+                "select step, name, value from job_metric where job_id = ? and step >= ? order by step",
+                row -> new Value(row.getInt("step"), row.getString("name"), row.getDouble("value")), job, fromStep);
+        List<Integer> steps = values.stream()
+            .filter(value -> names.isEmpty() || names.contains(value.name()))
+            .map(Value::step)
+            .distinct()
+            .toList();
+        SortedMap<String, List<@Nullable Double>> columns = new TreeMap<>();
+        int index = -1;
+        int step = Integer.MIN_VALUE;
+        for (Value value : values) {
+            if (!names.isEmpty() && !names.contains(value.name())) {
+                continue;
+            }
+            if (value.step() != step) {
+                step = value.step();
+                index++;
+            }
+            List<@Nullable Double> column = columns.computeIfAbsent(value.name(), name -> empty(steps.size()));
+            column.set(index, value.value());
+        }
+        return new MetricSeries(steps, columns);
+    }
+
+    private static List<@Nullable Double> empty(int size) {
+        List<@Nullable Double> column = new ArrayList<>(size);
+        for (int index = 0; index < size; index++) {
+            column.add(null);
+        }
+        return column;
+    }
+}

@@ -1,0 +1,14 @@
+package dev.d3s.server.job;
+
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+
+/** There is nothing with this id. */
+public final class NotFoundException extends D3sException {
+    private static final long serialVersionUID = 1L;
+
+    /** @param kind what was looked for: job, file, model */
+    public NotFoundException(String kind, String id) {
+        super(ErrorCategory.USER, kind + "_not_found", "There is no " + kind + " '" + id + "'.");
+    }
+}

@@ -1,0 +1,154 @@
+package dev.d3s.server.job;
+
+import java.sql.SQLException;
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.Map;
+
+import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.d3s.server.job.Job.JobError;
+import dev.d3s.server.job.JobEvent.Content;
+import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.training.Metric;
+import dev.d3s.server.training.StepReport;
+import dev.d3s.server.training.TrainingTotals;
+
+/**
+ * The only way in which a run writes about its job. Each method is one transaction that does nothing but fail when the job
+ * has moved on without this run: its epoch rose, or it is no longer running.
+ */
+final class RunRecord {
+    private final Database database;
+    private final EventStore events;
+    private final MetricStore metrics;
+    private final CheckpointStore checkpoints;
+    private final String job;
+    private final long epoch;
+
+    RunRecord(Database database, EventStore events, MetricStore metrics, CheckpointStore checkpoints, String job,
+            long epoch) {
+        this.database = database;
+        this.events = events;
+        this.metrics = metrics;
+        this.checkpoints = checkpoints;
+        this.job = job;
+        this.epoch = epoch;
+    }
+
+    /** The run's job was taken from it. */
+    static final class StaleRunException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        StaleRunException(String job, long epoch) {
+            super("Run " + epoch + " of job " + job + " is no longer the job's run.");
+        }
+    }
+
+    void message(Level level, String text) {
+        change("epoch = epoch", text, level);
+    }
+
+    /** Metrics, event and counters of one step. */
+    void step(StepReport report, String text) {
+        ObjectNode data = JsonNodeFactory.instance.objectNode();
+        data.put("step", report.step());
+        data.put("total_steps", report.totalSteps());
+        report.metrics().forEach((name, value) -> {
+            if (Double.isFinite(value)) {
+                data.put(name, value);
+            }
+        });
+        Double trained = report.metrics().get(Metric.TRAINED_TOKENS.key());
+        database.change(connection -> {
+            if (report.step() < 0) {
+                guarded(Database.execute(connection, guardedUpdate("epoch = epoch"), job, epoch));
+            } else {
+                guarded(Database.execute(connection,
+                        guardedUpdate("completed_steps = ?, last_step_at = ?, "
+                                + "trained_tokens = coalesce(?, trained_tokens)"),
+                        report.step() + 1, System.currentTimeMillis(), trained == null ? null : trained.longValue(),
+                        job,
+                        epoch));
+            }
+            metrics.put(connection, job, report.step(), report.metrics());
+            events.append(connection, job, Level.INFO, Content.METRICS, text, data);
+        });
+    }
+
+    void checkpoint(Checkpoint checkpoint) {
+        database.change(connection -> {
+            guarded(Database.execute(connection, guardedUpdate("epoch = epoch"), job, epoch));
+            checkpoints.put(connection, checkpoint);
+            events.append(connection, job, Level.INFO, Content.MESSAGE, "Checkpoint after " + checkpoint.step()
+                    + (checkpoint.step() == 1 ? " step: " : " steps: ") + checkpoint.model(), null);
+        });
+    }
+
+    void succeeded(TrainingTotals totals, String model, int modelStep) {
+        change("status = 'succeeded', trained_tokens = ?, fine_tuned_model = ?, model_step = ?, finished_at = ?",
+                "The job has succeeded: model " + model + ", " + totals.trainedTokens() + " tokens trained on, "
+                        + totals.generatedTokens() + " generated.",
+                Level.INFO, totals.trainedTokens(), model, modelStep, System.currentTimeMillis());
+    }
+
+    void failed(JobError error) {
+        change("status = 'failed', finished_at = ?, error_code = ?, error_message = ?, error_param = ?",
+                "The job has failed: " + error.message(), Level.ERROR, System.currentTimeMillis(), error.code(),
+                error.message(), error.param());
+    }
+
+    void cancelled() {
+        change("status = 'cancelled', finished_at = ?", "The job was cancelled.", Level.INFO,
+                System.currentTimeMillis());
+    }
+
+    void paused(Level level, String text) {
+        change("status = 'paused'", text, level);
+    }
+
+    private void change(String set, String text, Level level, @Nullable Object... values) {
+        @Nullable
+        Object[] arguments = Arrays.copyOf(values, values.length + 2);
+        arguments[values.length] = job;
+        arguments[values.length + 1] = epoch;
+        database.change(connection -> {
+            guarded(Database.execute(connection, guardedUpdate(set), arguments));
+            events.append(connection, job, level, Content.MESSAGE, text, null);
+        });
+    }
+
+    private static String guardedUpdate(String set) {
+        return "update job set " + set + " where id = ? and epoch = ? and status = 'running'";
+    }
+
+    private void guarded(int rows) throws SQLException {
+        if (rows == 0) {
+            throw new StaleRunException(job, epoch);
+        }
+    }
+
+    /** A line for people: the numbers one looks at first. */
+    static String text(StepReport report) {
+        Map<String, Double> metrics = report.metrics();
+        StringBuilder text = new StringBuilder(report.step() < 0
+                ? "Before training"
+                : "Step " + (report.step() + 1) + "/" + report.totalSteps());
+        String separator = ": ";
+        for (Metric metric : new Metric[]{Metric.REWARD_MEAN, Metric.LOSS, Metric.VALIDATION_LOSS, Metric.ACCURACY,
+                Metric.KEPT_ROLLOUT_RATIO, Metric.KEPT_TOKEN_RATIO, Metric.TOKENS_PER_SECOND}) {
+            Double value = metrics.get(metric.key());
+            if (value != null && Double.isFinite(value)) {
+                text.append(separator)
+                    .append(metric.key().replace('_', ' '))
+                    .append(' ')
+                    .append(String.format(Locale.ROOT, "%.4g", value));
+                separator = ", ";
+            }
+        }
+        return text.toString();
+    }
+}

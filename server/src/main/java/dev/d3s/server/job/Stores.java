@@ -1,0 +1,33 @@
+package dev.d3s.server.job;
+
+import javax.sql.DataSource;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+/** Everything about jobs that is in the database. Thread-safe. */
+@Singleton
+class Stores {
+    final Identifiers identifiers = new Identifiers();
+    final Database database;
+    final EventStore events;
+    final MetricStore metrics;
+    final CheckpointStore checkpoints;
+    final FileStore files;
+    final JobStore jobs;
+
+    @Inject
+    Stores(DataSource source, PluginCatalog plugins, PresetCatalog presets) {
+        JobSpecReader specs = JobSpecReader.ofStored(plugins, presets);
+        database = new Database(source);
+        events = new EventStore(database);
+        metrics = new MetricStore(database);
+        checkpoints = new CheckpointStore(database);
+        files = new FileStore(database);
+        jobs = new JobStore(database, events, metrics, specs::read);
+    }
+
+    RunRecord run(Job job) {
+        return new RunRecord(database, events, metrics, checkpoints, job.id(), job.epoch());
+    }
+}
