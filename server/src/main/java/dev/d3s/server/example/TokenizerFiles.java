@@ -8,8 +8,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 
-import org.jspecify.annotations.Nullable;
-
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
@@ -17,7 +15,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 /**
  * Tokenizers of one token per symbol, written as the files that Hugging Face's tools read: {@code tokenizer.json}, {@code tokenizer_config.json},
- * {@code special_tokens_map.json}. Both are byte-pair encodings without any merge.
+ * {@code special_tokens_map.json}.
+ *
+ * <p>Both are byte-level byte-pair encodings without any merge, with the normalization (NFC) that Qwen2's own tokenizer has: some tools replace a Qwen2
+ * directory's normalizer and pre-tokenizer by that model's usual ones, and must still find the same token ids.
  */
 public final class TokenizerFiles {
     /** Ends a completion; id 0 in every tokenizer written here. */
@@ -30,28 +31,21 @@ public final class TokenizerFiles {
 
     private TokenizerFiles() {}
 
-    /** One token per character of a small alphabet of digits and signs; whatever else a text has becomes one unknown token. Returns the vocabulary size. */
+    /**
+     * One token per character of a small alphabet of digits and signs; each byte of anything else becomes an unknown token. Returns the vocabulary size, 32.
+     */
     public static int writeCharacters(Path directory, int contextLength) throws IOException {
-        List<String> special = List.of(END, PAD, UNKNOWN);
-        List<String> vocabulary = new ArrayList<>(special);
-        SYMBOLS.chars().forEach(symbol -> vocabulary.add(Character.toString(symbol)));
-        ObjectNode tokenizer = tokenizer(special, vocabulary, UNKNOWN);
-        tokenizer.putNull("pre_tokenizer");
-        tokenizer.putObject("decoder").put("type", "Fuse");
-        write(directory, tokenizer, special, contextLength);
-        return vocabulary.size();
+        List<String> symbols = byteSymbols();
+        List<String> vocabulary = new ArrayList<>(List.of(END, PAD, UNKNOWN));
+        SYMBOLS.chars().forEach(symbol -> vocabulary.add(symbols.get(symbol)));
+        return write(directory, List.of(END, PAD, UNKNOWN), vocabulary, contextLength);
     }
 
     /** One token per byte, so that every text can be encoded: the alphabet of byte-level byte-pair encodings. Returns the vocabulary size, 258. */
     public static int writeBytes(Path directory, int contextLength) throws IOException {
-        List<String> special = List.of(END, PAD);
-        List<String> vocabulary = new ArrayList<>(special);
+        List<String> vocabulary = new ArrayList<>(List.of(END, PAD));
         vocabulary.addAll(byteSymbols());
-        ObjectNode tokenizer = tokenizer(special, vocabulary, null);
-        byteLevel(tokenizer.putObject("pre_tokenizer"));
-        byteLevel(tokenizer.putObject("decoder"));
-        write(directory, tokenizer, special, contextLength);
-        return vocabulary.size();
+        return write(directory, List.of(END, PAD), vocabulary, contextLength);
     }
 
     /**
@@ -71,8 +65,7 @@ public final class TokenizerFiles {
         return symbols;
     }
 
-    private static ObjectNode tokenizer(List<String> special, List<String> vocabulary,
-            @Nullable String unknown) {
+    private static ObjectNode tokenizer(List<String> special, List<String> vocabulary) {
         ObjectNode root = JSON.createObjectNode();
         root.put("version", "1.0");
         root.putNull("truncation");
@@ -81,12 +74,14 @@ public final class TokenizerFiles {
         for (int id = 0; id < special.size(); id++) {
             describe(added.addObject().put("id", id), special.get(id));
         }
-        root.putNull("normalizer");
+        root.putObject("normalizer").put("type", "NFC");
+        byteLevel(root.putObject("pre_tokenizer"));
+        byteLevel(root.putObject("decoder"));
         root.putNull("post_processor");
         ObjectNode model = root.putObject("model");
         model.put("type", "BPE");
         model.putNull("dropout");
-        model.put("unk_token", unknown);
+        model.put("unk_token", special.contains(UNKNOWN) ? UNKNOWN : null);
         model.putNull("continuing_subword_prefix");
         model.putNull("end_of_word_suffix");
         model.put("fuse_unk", false);
@@ -113,7 +108,7 @@ public final class TokenizerFiles {
         node.put("type", "ByteLevel").put("add_prefix_space", false).put("trim_offsets", true).put("use_regex", false);
     }
 
-    private static void write(Path directory, ObjectNode tokenizer, List<String> special, int contextLength)
+    private static int write(Path directory, List<String> special, List<String> vocabulary, int contextLength)
             throws IOException {
         Files.createDirectories(directory);
         ObjectNode names = JSON.createObjectNode();
@@ -130,9 +125,10 @@ public final class TokenizerFiles {
         for (int id = 0; id < special.size(); id++) {
             describe(decoder.putObject(Integer.toString(id)), special.get(id));
         }
-        write(directory.resolve("tokenizer.json"), tokenizer);
+        write(directory.resolve("tokenizer.json"), tokenizer(special, vocabulary));
         write(directory.resolve("tokenizer_config.json"), config);
         write(directory.resolve("special_tokens_map.json"), names);
+        return vocabulary.size();
     }
 
     private static void write(Path file, ObjectNode tree) throws IOException {

@@ -70,6 +70,8 @@ class JsonTokenizerTest {
                 assertThat(tokens).hasSize(text.getBytes(StandardCharsets.UTF_8).length);
                 assertThat(tokenizer.decode(tokens)).isEqualTo(text);
             }
+            assertThat(tokenizer.encode("e\u0301")).as("normalized as Qwen2's tokenizer does")
+                .isEqualTo(tokenizer.encode("\u00e9"));
         }
     }
 
