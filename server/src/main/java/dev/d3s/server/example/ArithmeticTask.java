@@ -34,6 +34,11 @@ public final class ArithmeticTask {
     /** Longest completion in tokens, the end included. */
     public static final int MAX_COMPLETION_TOKENS = 32;
 
+    /** Rows of both training files together: most of the 785,000 pairs that are not held out. */
+    static final int MAX_TRAINING_ROWS = 600_000;
+    /** Most of the 25,000 pairs that are. */
+    static final int MAX_HELD_OUT_ROWS = 20_000;
+
     private static final int SPAN = MAX - MIN + 1;
 
     private ArithmeticTask() {}
@@ -107,6 +112,9 @@ public final class ArithmeticTask {
     /** Writes {@code supervised.jsonl}, {@code train.jsonl} and {@code heldout.jsonl}. */
     public static TaskFiles write(Path directory, long seed, int supervisedRows, int trainRows, int heldOutRows)
             throws IOException {
+        if ((long) supervisedRows + trainRows > MAX_TRAINING_ROWS || heldOutRows > MAX_HELD_OUT_ROWS) {
+            throw new IllegalArgumentException("There are not enough different sums for that many rows.");
+        }
         SplittableRandom random = new SplittableRandom(seed);
         SplittableRandom teacher = random.split();
         BitSet taken = new BitSet(SPAN * SPAN);

@@ -1,6 +1,7 @@
 package dev.d3s.server.example;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
@@ -111,6 +112,20 @@ class ArithmeticTaskTest {
         assertThat(same.train()).hasSameTextualContentAs(one.train());
         assertThat(same.heldOut()).hasSameTextualContentAs(one.heldOut());
         assertThat(Files.readString(other.train())).isNotEqualTo(Files.readString(one.train()));
+    }
+
+    @Test
+    void shouldHoldOutThreePercentAndRefuseMoreRowsThanThereAre() {
+        int heldOut = 0;
+        for (int left = ArithmeticTask.MIN; left <= ArithmeticTask.MAX; left++) {
+            for (int right = ArithmeticTask.MIN; right <= ArithmeticTask.MAX; right++) {
+                heldOut += new Problem(left, right).heldOut() ? 1 : 0;
+            }
+        }
+        assertThat(heldOut).isBetween(ArithmeticTask.MAX_HELD_OUT_ROWS, 26_000);
+        assertThat(900 * 900 - heldOut).isGreaterThan(ArithmeticTask.MAX_TRAINING_ROWS);
+        assertThatThrownBy(() -> ArithmeticTask.write(directory, 1, 600_000, 1, 1))
+            .isInstanceOf(IllegalArgumentException.class);
     }
 
     private static Problem problem(JsonNode row) {
