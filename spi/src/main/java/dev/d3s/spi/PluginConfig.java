@@ -63,7 +63,8 @@ public final class PluginConfig {
                             : number.doubleValue() >= real.minimum())
                     && number.doubleValue() <= real.maximum() ? (Object) number.doubleValue() : null;
             case ConfigKey.Whole whole -> value instanceof Number number
-                    && number.doubleValue() == Math.rint(number.doubleValue())
+                    // a fraction or a number beyond the range of long does not survive the conversion
+                    && number.doubleValue() == number.longValue()
                     && number.longValue() >= whole.minimum() && number.longValue() <= whole.maximum()
                             ? (Object) number.longValue()
                             : null;

@@ -9,8 +9,11 @@ import java.util.List;
  * Guarantees:
  * <ol>
  * <li>{@link #name()}, {@link #description()} and {@link #configKeys()} are read once, at server start.</li>
- * <li>{@link #create} runs once per job that names the plugin, before its first step, with a configuration in which
- * every declared key has a value of its type and inside its range; undeclared keys never reach it.</li>
+ * <li>{@link #create} runs when a job that names the plugin is submitted, to check its configuration, and again before
+ * the job's first step; what it makes for a check is closed at once. So it acquires nothing that is dear: that belongs into
+ * the first use.</li>
+ * <li>It is given a configuration in which every declared key has a value of its type and inside its range; undeclared
+ * keys never reach it.</li>
  * <li>{@link #create} may throw {@link InvalidConfigException} for what ranges cannot express; the job is refused with
  * those messages. Any other exception is reported as a fault of the plugin.</li>
  * </ol>

@@ -1,5 +1,7 @@
 package dev.d3s.server.training;
 
+import dev.d3s.server.advantage.Scale;
+
 /**
  * A reinforcement job, fully expanded. Choices the D3S paper (arXiv 2509.22115) leaves open are options whose defaults are
  * ours; they are marked [ours].
@@ -21,20 +23,10 @@ package dev.d3s.server.training;
  * @param graderTimeoutSeconds time limit of one grading
  */
 public record ReinforcementSettings(String preset, int steps, int promptsPerStep, int groupSize, int maxTokens,
-        double temperature, AdvantageScale advantageScale, double advantageMinRange, SelectionSettings rollouts,
+        double temperature, Scale advantageScale, double advantageMinRange, SelectionSettings rollouts,
         SelectionSettings tokens, TokenNorm tokenNorm, EntropySource entropySource, ObjectiveSettings objective,
         PluginChoice grader, double graderTimeoutSeconds, OptimizerSettings optimizer, EvaluationSettings evaluation,
         int checkpointInterval) implements TrainingSettings {
-    /** What a group-centred reward is divided by. */
-    public enum AdvantageScale {
-        /** The group's unbiased standard deviation (GRPO). */
-        GROUP,
-        /** The standard deviation over the whole batch of group-centred rewards. */
-        BATCH,
-        /** Nothing (Dr. GRPO). */
-        NONE
-    }
-
     /** Denominator of the loss after dropping tokens. */
     public enum TokenNorm {
         /** The kept tokens. */

@@ -1,0 +1,14 @@
+package dev.d3s.server.reward;
+
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the grader said about one step.
+ *
+ * @param reward {@code [P][G]}, ragged in G, by the indices under which the groups were submitted; NaN where ungraded
+ * @param rollouts all of them
+ * @param ungraded those without a reward
+ * @param timedOut those of the ungraded that took longer than the limit
+ * @param firstError of the first ungraded rollout in the order of groups, not of time; {@code null} when all are graded
+ */
+public record Grades(double[][] reward, int rollouts, int ungraded, int timedOut, @Nullable String firstError) {}

@@ -1,0 +1,43 @@
+package dev.d3s.server.selection;
+
+import java.util.List;
+import java.util.stream.Collectors;
+
+import dev.d3s.server.selection.Preset.Level;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+
+/** The presets a job can name (arXiv 2509.22115, section 4; keep ratios are ours where the paper gives none). */
+public final class Presets {
+    /** Chosen by a job that names no preset. */
+    public static final String DEFAULT = "d3s";
+
+    private static final Level EVERYTHING = new Level("all", 1, 1, "constant");
+    private static final Level INFORMATIVE_TOKENS = new Level("advantage-entropy", 0.2, 1, "linear");
+
+    private static final List<Preset> ALL = List.of(
+            new Preset("grpo", "Trains on every rollout and every token: what D3S is compared with.", EVERYTHING,
+                    EVERYTHING),
+            new Preset("d3s-i", "D3S inside each group: the more robust choice for a weak starting policy.",
+                    new Level("d3s-intra", 0.25, 0.75, "linear"), INFORMATIVE_TOKENS),
+            new Preset("d3s", "D3S: the rollouts of the batch whose advantages vary most, the tokens with the largest"
+                    + " advantage and entropy, fewer at first and more later.",
+                    new Level("d3s-cross", 0.25, 0.75, "linear"), INFORMATIVE_TOKENS));
+
+    private Presets() {}
+
+    /** From the plainest to the default. */
+    public static List<Preset> all() {
+        return ALL;
+    }
+
+    /** @throws D3sException with code {@code unknown_preset}, listing the known ones */
+    public static Preset named(String name) {
+        return ALL.stream()
+            .filter(preset -> preset.name().equals(name))
+            .findFirst()
+            .orElseThrow(() -> new D3sException(ErrorCategory.USER, "unknown_preset",
+                    "There is no preset '" + name + "'; known presets: "
+                            + ALL.stream().map(Preset::name).collect(Collectors.joining(", ")) + "."));
+    }
+}
