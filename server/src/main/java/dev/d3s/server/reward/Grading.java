@@ -9,10 +9,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.ScheduledFuture;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 
 import org.jspecify.annotations.Nullable;
 
@@ -30,10 +30,11 @@ import dev.d3s.spi.RewardInput;
  * not depend on who was faster.
  *
  * <p>
- * Threads: {@link Round#submit} from any thread, {@link Round#await} from the training thread. Each completion is scored
- * on a virtual thread of its own, at most {@code concurrency} at once. The clock that interrupts them is a platform
- * thread: a grader that computes without end occupies the carrier threads, and the clock must not wait for one. A scoring
- * that has not ended a moment after its interrupt is abandoned: its rollout is ungraded, its place is free, its thread is
+ * Threads: {@link Round#submit} and {@link Round#await} from platform threads, such as the engine's and the training
+ * thread. Each completion is scored on a virtual thread of its own, at most {@code concurrency} at once. One platform
+ * thread of ours starts and interrupts them. A grader that computes without end occupies carrier threads, and a virtual
+ * thread that waits for one keeps everybody queued behind it at a lock waiting: so the virtual threads take no lock of ours,
+ * they hand in their outcome by compare-and-set and a lock-free queue. A scoring that has not ended a moment after its interrupt is abandoned: its rollout is ungraded, its place is free, its thread is
  * counted. From the first one on, this grader runs on platform threads, so that it takes no more carriers from the rest of
  * the server; and when {@value #MAXIMUM_ABANDONED} hang at once the step fails rather than leaking more.
  *
@@ -44,8 +45,8 @@ public final class Grading implements AutoCloseable {
     /** Hanging threads after which a job is ended. */
     static final int MAXIMUM_ABANDONED = 256;
 
-    /** What an interrupted scoring gets to clean up, in milliseconds; less where the time limit itself is shorter. */
-    private static final long GRACE = 1000;
+    /** What an interrupted scoring gets to clean up; less where the time limit itself is shorter. */
+    private static final long GRACE_MILLISECONDS = 1000;
 
     private static final Logger LOG = System.getLogger(Grading.class.getName());
 
@@ -53,10 +54,14 @@ public final class Grading implements AutoCloseable {
     private final RewardFunction function;
     private final int concurrency;
     private final Duration timeLimit;
-    private final ScheduledThreadPoolExecutor clock;
+    private final Thread dispatcher;
     private final ThreadFactory virtualThreads;
     private final ThreadFactory platformThreads;
 
+    /** Scorings whose thread has ended. Lock-free: scoring threads add, the dispatcher takes. */
+    private final ConcurrentLinkedQueue<Scoring> ended = new ConcurrentLinkedQueue<>();
+
+    /** Taken by platform threads only. */
     private final Object lock = new Object();
     // all guarded by lock
     private final ArrayDeque<Scoring> waiting = new ArrayDeque<>();
@@ -81,9 +86,7 @@ public final class Grading implements AutoCloseable {
         this.timeLimit = timeLimit;
         this.virtualThreads = Thread.ofVirtual().name("grade-" + grader + "-", 0).factory();
         this.platformThreads = Thread.ofPlatform().daemon().name("grade-" + grader + "-platform-", 0).factory();
-        this.clock = new ScheduledThreadPoolExecutor(1,
-                Thread.ofPlatform().daemon().name("grade-" + grader + "-clock").factory());
-        clock.setRemoveOnCancelPolicy(true);
+        this.dispatcher = Thread.ofPlatform().daemon().name("grade-" + grader).start(this::dispatch);
     }
 
     /** Begins the grading of one step or evaluation. */
@@ -110,12 +113,12 @@ public final class Grading implements AutoCloseable {
             unfinished.addAll(waiting);
             waiting.clear();
             for (Scoring scoring : unfinished) {
-                scoring.decide(Double.NaN, "Grading was closed.", null);
+                scoring.decide(Outcome.error("Grading was closed.", null));
                 scoring.interrupt();
                 scoring.release();
             }
         }
-        clock.shutdownNow();
+        LockSupport.unpark(dispatcher);
         // a reward function may close what hangs, such as a connection, and must not keep its caller from going on
         Thread closing = platformThreads.newThread(this::closeFunction);
         closing.start();
@@ -141,20 +144,32 @@ public final class Grading implements AutoCloseable {
         return String.valueOf(timeLimit.toMillis() / 1000.0);
     }
 
-    /** Starts waiting scorings while there are free places. */
-    private void startWaiting() {
+    /** The dispatcher's life: takes in what ended, gives up what is late, starts what waits, sleeps until one of them. */
+    private void dispatch() {
         while (true) {
-            Scoring next;
-            ThreadFactory threads;
+            long sleep;
             synchronized (lock) {
-                if (closed || waiting.isEmpty() || running.size() >= concurrency) {
+                if (closed) {
                     return;
                 }
-                next = waiting.removeFirst();
-                running.add(next);
-                threads = everAbandoned ? platformThreads : virtualThreads;
+                for (Scoring scoring = ended.poll(); scoring != null; scoring = ended.poll()) {
+                    scoring.threadEnded();
+                }
+                long now = System.nanoTime();
+                sleep = Long.MAX_VALUE;
+                for (Scoring scoring : List.copyOf(running)) {
+                    sleep = Math.min(sleep, scoring.enforceLimit(now));
+                }
+                while (!waiting.isEmpty() && running.size() < concurrency) {
+                    Scoring next = waiting.removeFirst();
+                    running.add(next);
+                    next.start(everAbandoned ? platformThreads : virtualThreads);
+                    sleep = Math.min(sleep, timeLimit.toNanos());
+                }
             }
-            next.start(threads);
+            if (ended.isEmpty()) {
+                LockSupport.parkNanos(this, sleep); // an unpark since the queue was looked at makes this return at once
+            }
         }
     }
 
@@ -184,7 +199,7 @@ public final class Grading implements AutoCloseable {
                 open += scorings.size();
                 waiting.addAll(scorings);
             }
-            startWaiting();
+            LockSupport.unpark(dispatcher);
         }
 
         /**
@@ -221,27 +236,40 @@ public final class Grading implements AutoCloseable {
             int rollouts = 0;
             int ungraded = 0;
             int timedOut = 0;
-            Scoring first = null;
+            Outcome first = null;
             for (Map.Entry<Integer, List<Scoring>> group : groups.entrySet()) {
                 List<Scoring> scorings = group.getValue();
-                reward[group.getKey()] = scorings.stream().mapToDouble(scoring -> scoring.reward).toArray();
+                reward[group.getKey()] = scorings.stream().mapToDouble(scoring -> scoring.outcome().reward()).toArray();
                 rollouts += scorings.size();
                 for (Scoring scoring : scorings) {
-                    if (Double.isNaN(scoring.reward)) {
+                    Outcome outcome = scoring.outcome();
+                    if (Double.isNaN(outcome.reward())) {
                         ungraded++;
-                        timedOut += scoring.timedOut ? 1 : 0;
-                        first = first == null ? scoring : first;
+                        timedOut += outcome.timedOut() ? 1 : 0;
+                        first = first == null ? outcome : first;
                     }
                 }
             }
             if (first != null && ungraded == rollouts) {
-                ErrorCategory category = first.failure instanceof D3sException known
+                ErrorCategory category = first.failure() instanceof D3sException known
                         ? known.category()
                         : ErrorCategory.PLUGIN;
                 throw new D3sException(category, "grading_failed", "Grader '" + grader + "' graded none of the "
-                        + rollouts + " rollouts. The first error: " + first.error, first.failure);
+                        + rollouts + " rollouts. The first error: " + first.error(), first.failure());
             }
-            return new Grades(reward, rollouts, ungraded, timedOut, first == null ? null : first.error);
+            return new Grades(reward, rollouts, ungraded, timedOut, first == null ? null : first.error());
+        }
+    }
+
+    /**
+     * How a scoring ended.
+     *
+     * @param reward NaN when ungraded
+     * @param error why it is ungraded
+     */
+    private record Outcome(double reward, @Nullable String error, @Nullable Throwable failure, boolean timedOut) {
+        static Outcome error(String message, @Nullable Throwable failure) {
+            return new Outcome(Double.NaN, message, failure, false);
         }
     }
 
@@ -252,131 +280,111 @@ public final class Grading implements AutoCloseable {
     private final class Scoring {
         private final Round round;
         private final RewardInput input;
-        // all guarded by lock
+        private final AtomicReference<@Nullable Outcome> decision = new AtomicReference<>();
+        // all guarded by lock, which the scoring's own thread never takes
         private @Nullable Thread thread;
-        private @Nullable ScheduledFuture<?> alarm;
-        private boolean decided;
-        private boolean released;
+        private long deadline;
+        private boolean interrupted;
         private boolean givenUp;
-        private boolean timedOut;
-        private double reward = Double.NaN;
-        private @Nullable String error;
-        private @Nullable Throwable failure;
+        private boolean released;
 
         Scoring(Round round, RewardInput input) {
             this.round = round;
             this.input = input;
         }
 
-        void start(ThreadFactory threads) {
-            synchronized (lock) {
-                if (decided) {
-                    return;
-                }
-                Thread worker = threads.newThread(this::run);
-                thread = worker;
-                // the limit counts from here and not from the first instruction: where all carriers are taken by graders
-                // that never end, that one never comes
-                alarm = clock.schedule(this::reachLimit, timeLimit.toNanos(), TimeUnit.NANOSECONDS);
-                worker.start();
-            }
-        }
+        // ---- on its own thread
 
         private void run() {
             try {
-                boolean late;
-                synchronized (lock) {
-                    late = decided;
-                }
-                if (!late) {
-                    score();
+                if (decision.get() == null) {
+                    decide(score());
                 }
             } finally {
-                synchronized (lock) {
-                    if (givenUp) {
-                        abandoned--;
-                    }
-                    release();
-                }
-                startWaiting();
+                ended.add(this);
+                LockSupport.unpark(dispatcher);
             }
         }
 
-        private void score() {
+        private Outcome score() {
             try {
-                double scored = function.score(input);
-                if (Double.isFinite(scored)) {
-                    decide(scored, null, null);
-                } else {
-                    decide(Double.NaN, "The reward is " + scored + ", not a finite number.", null);
-                }
+                double reward = function.score(input);
+                return Double.isFinite(reward)
+                        ? new Outcome(reward, null, null, false)
+                        : Outcome.error("The reward is " + reward + ", not a finite number.", null);
             } catch (D3sException e) {
-                decide(Double.NaN, e.text(), e);
+                return Outcome.error(e.text(), e);
             } catch (Throwable e) { // whatever a plugin throws costs its rollout and nothing else
-                decide(Double.NaN, e.getMessage() == null
-                        ? e.getClass().getSimpleName()
-                        : e.getClass().getSimpleName() + ": " + e.getMessage(), e);
+                String type = e.getClass().getSimpleName();
+                return Outcome.error(e.getMessage() == null ? type : type + ": " + e.getMessage(), e);
             }
         }
 
-        private void reachLimit() {
-            synchronized (lock) {
-                if (closed || decided) {
-                    return;
-                }
-                timedOut = true;
-                decide(Double.NaN, "Grading took longer than its limit of " + seconds() + " s.", null);
-                interrupt();
-                alarm = clock.schedule(this::giveUp, Math.min(GRACE, Math.max(1, timeLimit.toMillis())),
-                        TimeUnit.MILLISECONDS);
-            }
+        /** The first decision stands. */
+        void decide(Outcome outcome) {
+            decision.compareAndSet(null, outcome);
         }
 
-        private void giveUp() {
-            synchronized (lock) {
-                if (released) {
-                    return;
-                }
-                givenUp = true;
-                abandoned++;
-                everAbandoned = true;
+        // ---- under the lock
+
+        void start(ThreadFactory threads) {
+            // the limit counts from here and not from the thread's first instruction: where graders that never end hold
+            // all carriers, that one never comes
+            deadline = System.nanoTime() + timeLimit.toNanos();
+            Thread worker = threads.newThread(this::run);
+            thread = worker;
+            try {
+                worker.start();
+            } catch (OutOfMemoryError e) { // the system has no more platform threads
+                decide(Outcome.error("No thread could be started for grading: " + e.getMessage(), e));
                 release();
             }
-            startWaiting();
         }
 
-        void decide(double result, @Nullable String message, @Nullable Throwable cause) {
-            synchronized (lock) {
-                if (!decided) {
-                    decided = true;
-                    reward = result;
-                    error = message;
-                    failure = cause;
+        /** @return nanoseconds until this has to be asked again */
+        long enforceLimit(long now) {
+            if (now - deadline >= 0) {
+                if (interrupted) {
+                    givenUp = true;
+                    everAbandoned = true;
+                    abandoned++;
+                    release();
+                    return Long.MAX_VALUE;
                 }
+                decide(new Outcome(Double.NaN, "Grading took longer than its limit of " + seconds() + " s.", null,
+                        true));
+                interrupt();
+                interrupted = true;
+                deadline = now + Math.min(GRACE_MILLISECONDS * 1_000_000, timeLimit.toNanos());
             }
+            return deadline - now;
         }
 
         void interrupt() {
-            synchronized (lock) {
-                if (thread != null) {
-                    thread.interrupt();
-                }
+            if (thread != null) {
+                thread.interrupt();
             }
         }
 
+        void threadEnded() {
+            if (givenUp) {
+                abandoned--;
+            }
+            release();
+        }
+
         void release() {
-            synchronized (lock) {
-                if (released) {
-                    return;
-                }
+            if (!released) {
                 released = true;
-                if (alarm != null) {
-                    alarm.cancel(false);
-                }
                 running.remove(this);
                 round.open--;
                 lock.notifyAll();
             }
+        }
+
+        Outcome outcome() {
+            Outcome outcome = decision.get();
+            return outcome == null ? Outcome.error("Grading did not end.", null) : outcome;
         }
     }
 }
