@@ -36,7 +36,9 @@ class ArchitectureTest {
     private static final Map<String, Set<String>> ARROWS = Map.ofEntries(
             Map.entry("api", Set.of("job", "model", "plugin", "rollout")), //
             Map.entry("config", Set.of()), //
-            Map.entry("job", Set.of("training", "plugin")), //
+            Map.entry("cli", Set.of("example")), //
+            Map.entry("example", Set.of("model")), //
+            Map.entry("job", Set.of("training", "plugin", "selection", "advantage", "config")), //
             Map.entry("training",
                     Set.of("reward", "advantage", "selection", "rollout", "policy", "model", "dataset", "plugin")), //
             Map.entry("reward", Set.of()), //
@@ -45,7 +47,7 @@ class ArchitectureTest {
             Map.entry("rollout", Set.of("policy", "model")), //
             Map.entry("policy", Set.of("model")), //
             Map.entry("model", Set.of()), //
-            Map.entry("dataset", Set.of()), //
+            Map.entry("dataset", Set.of("model")), //
             Map.entry("plugin", Set.of()));
 
     private static final List<String> TRAINING_AND_BELOW = List.of("training", "reward", "advantage", "selection",

@@ -104,7 +104,7 @@ public final class Demo {
         ArithmeticTask.TaskFiles files = ArithmeticTask.write(directory, options.seed(),
                 SUPERVISED_STEPS * SUPERVISED_BATCH, Math.min(options.steps() * PROMPTS_PER_STEP, MOST_TRAIN_ROWS),
                 HELD_OUT_ROWS);
-        out.println("The task: three-digit sums with worked steps, such as 478+718=8+8+0=16,7+1+1=09,4+7+0=11,1196");
+        out.println("The task: three-digit sums with worked steps, such as 478+718=8+8+0=16;7+1+1=09;4+7+0=11;1196");
         out.println();
         String supervisedFile = api.upload(files.supervised());
         String trainFile = api.upload(files.train());

@@ -14,7 +14,7 @@ import java.util.SplittableRandom;
  *
  * <pre>
  * prompt      478+718=
- * completion  8+8+0=16,7+1+1=09,4+7+0=11,1196
+ * completion  8+8+0=16;7+1+1=09;4+7+0=11;1196
  * </pre>
  *
  * <p>The answer is verifiable, the completion has 31 or 32 tokens with its end, and some of its tokens matter far more than others: the carries. About 3 % of
@@ -89,7 +89,7 @@ public final class ArithmeticTask {
                     .append('=')
                     .append(column / 10)
                     .append(column % 10)
-                    .append(',');
+                    .append(';');
                 sum.insert(0, column % 10);
                 carry = column < 10 || random.nextDouble() < forgottenCarries ? 0 : 1;
             }

@@ -15,6 +15,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.job.JobSpec.Hyperparameters;
@@ -24,7 +25,6 @@ import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
 import dev.d3s.server.training.PluginChoice;
 import dev.d3s.server.training.ReinforcementSettings;
-import dev.d3s.server.training.ReinforcementSettings.AdvantageScale;
 import dev.d3s.server.training.ReinforcementSettings.EntropySource;
 import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
 import dev.d3s.server.training.SelectionSettings;
@@ -163,7 +163,7 @@ final class JobSpecReader {
         sampling.finish();
 
         Section advantage = d3s.section("advantage");
-        AdvantageScale scale = advantage.choice("scale", AdvantageScale.GROUP);
+        Scale scale = advantage.choice("scale", Scale.GROUP);
         double minRange = advantage.real("min_range", 1e-6, Range.from(0));
         advantage.finish();
 

@@ -1,5 +1,7 @@
 package dev.d3s.server.training;
 
+import dev.d3s.server.selection.LossWeights;
+
 /**
  * The objective of a reinforcement job.
  *
@@ -13,8 +15,18 @@ public record ObjectiveSettings(Name name, double clipLow, double clipHigh, doub
     /** How per-token losses become one number. */
     public enum Name {
         /** Mean over the tokens of each rollout, then over rollouts (arXiv 2402.03300). */
-        GRPO,
+        GRPO(LossWeights.Aggregation.ROLLOUT_MEAN),
         /** Mean over all tokens of the batch (arXiv 2503.14476). */
-        DAPO
+        DAPO(LossWeights.Aggregation.TOKEN_MEAN);
+
+        private final LossWeights.Aggregation aggregation;
+
+        Name(LossWeights.Aggregation aggregation) {
+            this.aggregation = aggregation;
+        }
+
+        LossWeights.Aggregation aggregation() {
+            return aggregation;
+        }
     }
 }

@@ -1,5 +1,7 @@
 package dev.d3s.server.training;
 
+import dev.d3s.server.policy.OptimizerStep;
+
 /**
  * AdamW and the course of its learning rate.
  *
@@ -33,5 +35,10 @@ public record OptimizerSettings(double learningRate, Decay decay, double finalRa
             case LINEAR -> 1 - (1 - finalRatio) * progress;
             case COSINE -> finalRatio + (1 - finalRatio) * 0.5 * (1 + Math.cos(Math.PI * progress));
         };
+    }
+
+    /** The optimizer step of a training step. */
+    public OptimizerStep stepAt(int step, int totalSteps) {
+        return new OptimizerStep(at(step, totalSteps), weightDecay, beta1, beta2, epsilon, maxGradNorm);
     }
 }

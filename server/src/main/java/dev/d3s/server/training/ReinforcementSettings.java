@@ -1,6 +1,7 @@
 package dev.d3s.server.training;
 
 import dev.d3s.server.advantage.Scale;
+import dev.d3s.server.selection.LossWeights;
 
 /**
  * A reinforcement job, fully expanded. Choices the D3S paper (arXiv 2509.22115) leaves open are options whose defaults are
@@ -30,9 +31,19 @@ public record ReinforcementSettings(String preset, int steps, int promptsPerStep
     /** Denominator of the loss after dropping tokens. */
     public enum TokenNorm {
         /** The kept tokens. */
-        KEPT,
+        KEPT(LossWeights.Denominator.KEPT),
         /** All completion tokens of the kept rollouts. */
-        ALL
+        ALL(LossWeights.Denominator.ALL);
+
+        private final LossWeights.Denominator denominator;
+
+        TokenNorm(LossWeights.Denominator denominator) {
+            this.denominator = denominator;
+        }
+
+        LossWeights.Denominator denominator() {
+            return denominator;
+        }
     }
 
     /** Where token entropies come from. */

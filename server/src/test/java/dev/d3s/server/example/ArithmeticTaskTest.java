@@ -29,19 +29,19 @@ class ArithmeticTaskTest {
 
     @Test
     void shouldWorkFromTheRightWithCarry() {
-        assertThat(new Problem(343, 706).completion()).isEqualTo("3+6+0=09,4+0+0=04,3+7+0=10,1049");
-        assertThat(new Problem(657, 233).completion()).isEqualTo("7+3+0=10,5+3+1=09,6+2+0=08,890");
-        assertThat(new Problem(478, 718).completion()).isEqualTo("8+8+0=16,7+1+1=09,4+7+0=11,1196");
-        assertThat(new Problem(999, 999).completion()).isEqualTo("9+9+0=18,9+9+1=19,9+9+1=19,1998");
+        assertThat(new Problem(343, 706).completion()).isEqualTo("3+6+0=09;4+0+0=04;3+7+0=10;1049");
+        assertThat(new Problem(657, 233).completion()).isEqualTo("7+3+0=10;5+3+1=09;6+2+0=08;890");
+        assertThat(new Problem(478, 718).completion()).isEqualTo("8+8+0=16;7+1+1=09;4+7+0=11;1196");
+        assertThat(new Problem(999, 999).completion()).isEqualTo("9+9+0=18;9+9+1=19;9+9+1=19;1998");
         assertThat(new Problem(343, 706).prompt()).isEqualTo("343+706=");
     }
 
     @Test
     void shouldForgetEveryCarryWhenToldSo() {
         SplittableRandom random = new SplittableRandom(1);
-        assertThat(new Problem(343, 706).completion(1, random)).isEqualTo("3+6+0=09,4+0+0=04,3+7+0=10,049");
-        assertThat(new Problem(585, 740).completion(1, random)).isEqualTo("5+0+0=05,8+4+0=12,5+7+0=12,225");
-        assertThat(new Problem(694, 167).completion(1, random)).isEqualTo("4+7+0=11,9+6+0=15,6+1+0=07,751");
+        assertThat(new Problem(343, 706).completion(1, random)).isEqualTo("3+6+0=09;4+0+0=04;3+7+0=10;049");
+        assertThat(new Problem(585, 740).completion(1, random)).isEqualTo("5+0+0=05;8+4+0=12;5+7+0=12;225");
+        assertThat(new Problem(694, 167).completion(1, random)).isEqualTo("4+7+0=11;9+6+0=15;6+1+0=07;751");
     }
 
     @Test
@@ -64,7 +64,7 @@ class ArithmeticTaskTest {
         for (JsonNode row : rows(files.supervised())) {
             String completion = row.path("completion").asText();
             assertThat(completion.length() + 1).isBetween(20, ArithmeticTask.MAX_COMPLETION_TOKENS);
-            String[] columns = completion.split(",");
+            String[] columns = completion.split(";");
             for (int column = 0; column < 3; column++) {
                 if (columns[column].charAt(6) == '1') {
                     carries++;
@@ -138,7 +138,7 @@ class ArithmeticTaskTest {
     }
 
     private static String afterLastComma(String completion) {
-        return completion.substring(completion.lastIndexOf(',') + 1);
+        return completion.substring(completion.lastIndexOf(';') + 1);
     }
 
     private static List<JsonNode> rows(Path file) throws IOException {

@@ -22,7 +22,7 @@ class ExampleModelsTest {
         ModelConfig config = ExampleModels.arithmetic(directory, 1);
 
         assertThat(ModelDirectory.check(directory)).isEmpty();
-        assertThat(ParameterLayout.parameterCount(config)).isEqualTo(308_448);
+        assertThat(ParameterLayout.parameterCount(config)).isEqualTo(299_136);
         try (HuggingFaceModel model = ModelDirectory.open(directory)) {
             var problem = new ArithmeticTask.Problem(478, 718);
             int[] prompt = model.tokenizer().encode(problem.prompt());

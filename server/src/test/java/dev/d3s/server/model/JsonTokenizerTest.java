@@ -28,7 +28,7 @@ class JsonTokenizerTest {
     void shouldEncodeOneTokenPerCharacter() throws IOException {
         TokenizerFiles.writeCharacters(directory, 256);
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(directory)) {
-            String text = "343+706=3+6+0=09,4+0+0=04,3+7+0=10,1049";
+            String text = "343+706=3+6+0=09;4+0+0=04;3+7+0=10;1049";
 
             int[] tokens = tokenizer.encode(text);
 

@@ -42,7 +42,7 @@ class ModelDirectoryTest {
     void shouldReadBackWhatItWrote() throws IOException {
         assertThat(ModelDirectory.check(base)).isEmpty();
         try (HuggingFaceModel model = ModelDirectory.open(base);
-                MemoryWeights expected = RandomInitialization.of(config, 7)) {
+                MemoryWeights expected = RandomInitialization.of(config, 7, ExampleModels.RANGE)) {
             assertThat(model.config()).isEqualTo(config);
             assertSameBits(model.weights(), expected);
 
@@ -64,13 +64,13 @@ class ModelDirectoryTest {
             assertThat(file.names()).contains("model.embed_tokens.weight", "model.layers.2.self_attn.q_proj.weight",
                     "model.layers.2.self_attn.v_proj.bias", "model.layers.0.mlp.up_proj.weight", "model.norm.weight")
                 .hasSize(2 + 3 * 12);
-            assertThat(file.entry("model.layers.1.self_attn.k_proj.weight").shape()).containsExactly(48, 96);
+            assertThat(file.entry("model.layers.1.self_attn.k_proj.weight").shape()).containsExactly(32, 96);
 
-            // the packed tensor is q over k over v: the first value of v stands after 96 + 48 rows of 96
-            ByteBuffer values = ByteBuffer.allocate(4 * 48 * 96).order(ByteOrder.nativeOrder());
+            // the packed tensor is q over k over v: the first value of v stands after 96 + 32 rows of 96
+            ByteBuffer values = ByteBuffer.allocate(4 * 32 * 96).order(ByteOrder.nativeOrder());
             file.read("model.layers.0.self_attn.v_proj.weight", values);
             int packed = index(model.weights(), "model.layers.0.self_attn.qkv_proj.weight");
-            assertThat(values.getInt(0)).isEqualTo(model.weights().values(packed).getInt(4 * 96 * (96 + 48)));
+            assertThat(values.getInt(0)).isEqualTo(model.weights().values(packed).getInt(4 * 96 * (96 + 32)));
         }
     }
 
@@ -174,7 +174,7 @@ class ModelDirectoryTest {
             hidden_size             | null                      | hidden_size is missing
             num_hidden_layers       | 0                         | num_hidden_layers is 0
             vocab_size              | 5000000000                | vocab_size is 5000000000
-            num_key_value_heads     | 3                         | num_key_value_heads is 3, which does not divide
+            num_key_value_heads     | 4                         | num_key_value_heads is 4, which does not divide
             head_dim                | 23                        | head_dim is 23
             rms_norm_eps            | -1                        | rms_norm_eps is -1
             rope_theta              | "big"                     | rope_theta is "big"

@@ -1,0 +1,210 @@
+package dev.d3s.server.training;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CancellationException;
+
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.dataset.Dataset;
+import dev.d3s.server.dataset.RowKind;
+import dev.d3s.server.dataset.TokenizedDataset;
+import dev.d3s.server.dataset.TokenizedRow;
+import dev.d3s.server.model.HuggingFaceModel;
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.model.Tokenizer;
+import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.ReferencePolicy;
+import dev.d3s.server.reward.Grading;
+import dev.d3s.server.rollout.RolloutEngine;
+import dev.d3s.server.selection.KeepRatio;
+import dev.d3s.server.selection.RolloutLevel;
+import dev.d3s.server.selection.TokenLevel;
+import dev.d3s.spi.RewardFunction;
+
+/**
+ * Opens what a run needs, in the order in which the parts depend on each other, runs its loop, and closes everything in
+ * reverse order, however the run ends. On the caller's thread, one run at a time.
+ */
+public final class EngineTraining implements Training {
+    /** Scorings at once: graders mostly wait for something else. */
+    private static final int GRADING_CONCURRENCY = 64;
+    private static final Duration SUPERVISED_GRADING_LIMIT = Duration.ofSeconds(30);
+
+    private final Engines engines;
+    private final PluginRegistry plugins;
+
+    public EngineTraining(Engines engines, PluginRegistry plugins) {
+        this.engines = engines;
+        this.plugins = plugins;
+    }
+
+    @Override
+    public TrainingTotals run(TrainingRequest request, TrainingObserver observer) throws TrainingStopped, IOException {
+        Path checkpoint = request.resumeFrom();
+        TrainingState start = checkpoint == null ? TrainingState.START : TrainingState.read(checkpoint);
+        if (checkpoint != null) {
+            observer.message("Continuing after step " + (start.completedSteps() - 1) + ".");
+        }
+        return switch (request.settings()) {
+            case ReinforcementSettings settings -> reinforcement(request, settings, start, observer);
+            case SupervisedSettings settings -> supervised(request, settings, start, observer);
+        };
+    }
+
+    private TrainingTotals reinforcement(TrainingRequest request, ReinforcementSettings settings, TrainingState start,
+            TrainingObserver observer) throws TrainingStopped, IOException {
+        ModelConfig config = ModelDirectory.config(request.model());
+        long completions = (long) settings.promptsPerStep() * settings.groupSize();
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(request.model());
+                Dataset rows = Dataset.open(request.trainingFile(), RowKind.PROMPT);
+                Grading grading = grading(settings.grader(),
+                        Duration.ofNanos((long) (settings.graderTimeoutSeconds() * 1e9)));
+                ReferencePolicyHolder reference = reference(request, settings);
+                Policy policy = policy(request);
+                RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(), config.contextLength(),
+                        completions * settings.maxTokens(), start.refreshMode())) {
+            TokenizedDataset dataset = TokenizedDataset.of(rows, tokenizer, config, settings.maxTokens(),
+                    request.seed());
+            Evaluation evaluation = new Evaluation(
+                    evaluationRows(request, settings.evaluation(), RowKind.PROMPT, tokenizer,
+                            config, settings.maxTokens()),
+                    rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
+            SelectionSettings rollouts = settings.rollouts();
+            SelectionSettings tokens = settings.tokens();
+            RolloutLevel rolloutLevel = new RolloutLevel(
+                    plugins.rolloutSelector(rollouts.selector().name(), rollouts.selector().config()),
+                    keepRatio(rollouts, settings.steps()), request.seed());
+            TokenLevel tokenLevel = new TokenLevel(
+                    plugins.tokenSelector(tokens.selector().name(), tokens.selector().config()),
+                    keepRatio(tokens, settings.steps()), request.seed());
+            observer.message("Rollout engine refreshes its weights " + switch (rolloutEngine.refreshMode()) {
+                case IN_PLACE -> "in place";
+                case RECREATE -> "by making its session anew";
+            } + ".");
+            RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
+                    rolloutEngine.refreshMode());
+            ReinforcementTraining.Parts parts = new ReinforcementTraining.Parts(dataset, tokenizer, rolloutEngine,
+                    grading,
+                    rolloutLevel, tokenLevel, policy, reference.policy, evaluation);
+            return saved(progress,
+                    () -> new ReinforcementTraining(settings, request.seed(), parts, progress, observer).run());
+        }
+    }
+
+    private TrainingTotals supervised(TrainingRequest request, SupervisedSettings settings, TrainingState start,
+            TrainingObserver observer) throws TrainingStopped, IOException {
+        ModelConfig config = ModelDirectory.config(request.model());
+        PluginChoice grader = settings.grader();
+        RowKind evaluationKind = grader == null ? RowKind.PROMPT_AND_COMPLETION : RowKind.PROMPT;
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(request.model());
+                Dataset rows = Dataset.open(request.trainingFile(), RowKind.PROMPT_AND_COMPLETION);
+                Grading grading = grader == null
+                        ? new Grading("exact match", exactMatch(), GRADING_CONCURRENCY, SUPERVISED_GRADING_LIMIT)
+                        : grading(grader, SUPERVISED_GRADING_LIMIT);
+                Policy policy = policy(request);
+                RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(), config.contextLength(),
+                        (long) settings.evaluation().samples() * settings.maxTokens(), start.refreshMode())) {
+            TokenizedDataset dataset = TokenizedDataset.of(rows, tokenizer, config, 0, request.seed());
+            Evaluation evaluation = new Evaluation(
+                    evaluationRows(request, settings.evaluation(), evaluationKind, tokenizer,
+                            config, settings.maxTokens()),
+                    rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
+            RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
+                    rolloutEngine.refreshMode());
+            return saved(progress, () -> new SupervisedTraining(settings, policy, dataset, rolloutEngine, evaluation,
+                    progress, observer)
+                .run());
+        }
+    }
+
+    /** Runs a loop; a generation that was abandoned because the job is to stop ends it like a stop between phases. */
+    private static TrainingTotals saved(RunProgress progress, Loop loop) throws TrainingStopped, IOException {
+        try {
+            return loop.run();
+        } catch (CancellationException e) {
+            progress.stopIfRequested();
+            throw e;
+        }
+    }
+
+    private interface Loop {
+        TrainingTotals run() throws TrainingStopped, IOException;
+    }
+
+    private Policy policy(TrainingRequest request) throws IOException {
+        Path checkpoint = request.resumeFrom();
+        try (HuggingFaceModel model = ModelDirectory.open(checkpoint == null ? request.model() : checkpoint)) {
+            Policy policy = engines.policy(model.config(), model.weights());
+            if (checkpoint != null) {
+                loadOptimizer(policy, checkpoint);
+            }
+            return policy;
+        }
+    }
+
+    private static void loadOptimizer(Policy policy, Path checkpoint) throws IOException {
+        try {
+            policy.loadOptimizer(TrainingState.trainerDirectory(checkpoint));
+        } catch (IOException | RuntimeException e) {
+            policy.close();
+            throw e;
+        }
+    }
+
+    /** The frozen starting policy, when the objective has a KL term. */
+    private ReferencePolicyHolder reference(TrainingRequest request, ReinforcementSettings settings)
+            throws IOException {
+        if (settings.objective().klBeta() == 0) {
+            return new ReferencePolicyHolder(null);
+        }
+        try (HuggingFaceModel model = ModelDirectory.open(request.model());
+                Policy policy = engines.policy(model.config(), model.weights())) {
+            return new ReferencePolicyHolder(policy.freeze());
+        }
+    }
+
+    /** A reference policy, or none, for a try-with-resources. */
+    private record ReferencePolicyHolder(@Nullable ReferencePolicy policy) implements AutoCloseable {
+        @Override
+        public void close() {
+            if (policy != null) {
+                policy.close();
+            }
+        }
+    }
+
+    private Grading grading(PluginChoice grader, Duration limit) {
+        return new Grading(grader.name(), plugins.rewardFunction(grader.name(), grader.config()), GRADING_CONCURRENCY,
+                limit);
+    }
+
+    /** 1 when the completion's text is the row's own completion. */
+    private static RewardFunction exactMatch() {
+        return input -> input.completion()
+            .strip()
+            .equals(Objects.toString(input.item().get("completion"), "").strip()) ? 1 : 0;
+    }
+
+    private KeepRatio keepRatio(SelectionSettings level, int steps) {
+        return new KeepRatio(plugins.schedule(level.schedule().name(), level.schedule().config()), level.keepFrom(),
+                level.keepTo(), steps);
+    }
+
+    private static List<TokenizedRow> evaluationRows(TrainingRequest request, EvaluationSettings evaluation,
+            RowKind kind,
+            Tokenizer tokenizer, ModelConfig config, int maxTokens) throws IOException {
+        Path file = request.validationFile();
+        if (file == null) {
+            return List.of();
+        }
+        try (Dataset rows = Dataset.open(file, kind)) {
+            return TokenizedDataset.of(rows, tokenizer, config, maxTokens, request.seed()).first(evaluation.samples());
+        }
+    }
+}

@@ -1,0 +1,25 @@
+package dev.d3s.server.training;
+
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.Policy;
+import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.server.rollout.RolloutEngine;
+
+/** Opens the two engines of a run. The one place where a run learns which engines there are. */
+public interface Engines {
+    /** A policy that starts from a copy of the given weights. */
+    Policy policy(ModelConfig config, Weights initial);
+
+    /**
+     * A rollout engine over live weights.
+     *
+     * @param maxSequenceLength prompt and completion tokens of the longest sequence it will see
+     * @param tokensPerRefresh completion tokens expected between two weight changes
+     * @param mode how it takes over weights; {@code null} to measure
+     */
+    RolloutEngine rollouts(ModelConfig config, Weights live, int maxSequenceLength, long tokensPerRefresh,
+            @Nullable RefreshMode mode);
+}

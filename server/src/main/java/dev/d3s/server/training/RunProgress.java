@@ -1,0 +1,117 @@
+package dev.d3s.server.training;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.policy.Policy;
+import dev.d3s.server.rollout.RefreshMode;
+
+/**
+ * How far a run is, and its checkpoints. Lives on the training thread.
+ *
+ * <p>
+ * A checkpoint is a Hugging Face model directory with a {@code trainer} folder beside the weights: optimizer moments and
+ * {@link TrainingState}.
+ */
+final class RunProgress {
+    private final TrainingObserver observer;
+    private final Policy policy;
+    private final Path tokenizerSource;
+    private final int totalSteps;
+    private final int checkpointInterval;
+    private final @Nullable RefreshMode refreshMode;
+
+    private int completedSteps;
+    private int checkpointedSteps;
+    private long trainedTokens;
+    private long generatedTokens;
+    private double checkpointSeconds;
+
+    RunProgress(TrainingObserver observer, Policy policy, Path tokenizerSource, TrainingSettings settings,
+            TrainingState start, @Nullable RefreshMode refreshMode) {
+        this.observer = observer;
+        this.policy = policy;
+        this.tokenizerSource = tokenizerSource;
+        this.totalSteps = settings.steps();
+        this.checkpointInterval = settings.checkpointInterval();
+        this.refreshMode = refreshMode;
+        this.completedSteps = start.completedSteps();
+        this.checkpointedSteps = start.completedSteps();
+        this.trainedTokens = start.trainedTokens();
+        this.generatedTokens = start.generatedTokens();
+    }
+
+    int completedSteps() {
+        return completedSteps;
+    }
+
+    int totalSteps() {
+        return totalSteps;
+    }
+
+    long trainedTokens() {
+        return trainedTokens;
+    }
+
+    long generatedTokens() {
+        return generatedTokens;
+    }
+
+    void generated(long tokens) {
+        generatedTokens += tokens;
+    }
+
+    void trained(long tokens) {
+        trainedTokens += tokens;
+    }
+
+    /** Ends the run when its observer asks for it, after saving what it has. */
+    void stopIfRequested() throws TrainingStopped, IOException {
+        if (observer.stopRequested()) {
+            if (checkpointedSteps < completedSteps) {
+                checkpoint(Map.of());
+            }
+            throw new TrainingStopped();
+        }
+    }
+
+    /** Whether an evaluation belongs at the end of this step. */
+    boolean evaluationDue(int step, EvaluationSettings evaluation) {
+        return step == totalSteps - 1 || (evaluation.interval() > 0 && (step + 1) % evaluation.interval() == 0);
+    }
+
+    /**
+     * The step's update is done: reports it, then saves a checkpoint if one is due. In this order, so that every step in a
+     * checkpoint has its metrics; the seconds of a checkpoint are therefore part of the next step's report.
+     */
+    void completed(int step, StepMetrics metrics, PhaseClock clock) throws IOException {
+        completedSteps = step + 1;
+        Map<String, Double> values = metrics.seconds(clock).set(Metric.SECONDS_CHECKPOINT, checkpointSeconds).byKey();
+        checkpointSeconds = 0;
+        observer.report(new StepReport(step, totalSteps, values));
+        boolean due = checkpointInterval > 0 && completedSteps % checkpointInterval == 0;
+        if (due || completedSteps == totalSteps) {
+            checkpoint(values);
+        }
+    }
+
+    TrainingTotals totals() {
+        return new TrainingTotals(trainedTokens, generatedTokens);
+    }
+
+    private void checkpoint(Map<String, Double> metrics) throws IOException {
+        long started = System.nanoTime();
+        TrainingState state = new TrainingState(completedSteps, trainedTokens, generatedTokens, refreshMode);
+        observer.checkpoint(completedSteps, metrics, directory -> {
+            ModelDirectory.write(directory, policy.config(), policy.weights(), tokenizerSource);
+            policy.saveOptimizer(TrainingState.trainerDirectory(directory));
+            state.write(directory);
+        });
+        checkpointedSteps = completedSteps;
+        checkpointSeconds += (System.nanoTime() - started) / 1e9;
+    }
+}

@@ -1,0 +1,38 @@
+package dev.d3s.server.training;
+
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** Collects the metrics of one step, in the order of {@link Metric}. */
+final class StepMetrics {
+    private final Map<Metric, Double> values = new EnumMap<>(Metric.class);
+
+    /** Sets a metric; what is not finite (a mean over nothing) is left out. */
+    StepMetrics set(Metric metric, double value) {
+        if (Double.isFinite(value)) {
+            values.put(metric, value);
+        }
+        return this;
+    }
+
+    /** Sets a count. */
+    StepMetrics set(Metric metric, long count) {
+        return set(metric, (double) count);
+    }
+
+    StepMetrics seconds(PhaseClock clock) {
+        for (Metric metric : Metric.values()) {
+            if (metric.key().startsWith("seconds_")) {
+                set(metric, clock.of(metric));
+            }
+        }
+        return this;
+    }
+
+    Map<String, Double> byKey() {
+        Map<String, Double> byKey = new LinkedHashMap<>();
+        values.forEach((metric, value) -> byKey.put(metric.key(), value));
+        return byKey;
+    }
+}

@@ -1,0 +1,52 @@
+package dev.d3s.server.training;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.d3s.server.rollout.RefreshMode;
+
+/**
+ * What a checkpoint says about the run beside weights and optimizer moments. Data order, sampling, schedules and
+ * selections are pure functions of the seed and the step, so there is nothing more to keep.
+ *
+ * @param completedSteps steps whose update is in the weights
+ * @param trainedTokens so far
+ * @param generatedTokens so far
+ * @param refreshMode how the rollout engine takes weights: kept because its kernels differ in the last bits
+ */
+record TrainingState(int completedSteps, long trainedTokens, long generatedTokens, @Nullable RefreshMode refreshMode) {
+    static final TrainingState START = new TrainingState(0, 0, 0, null);
+
+    private static final String FILE = "training_state.json";
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    /** Where, below a checkpoint directory, everything lies that a plain model directory does not have. */
+    static Path trainerDirectory(Path checkpoint) {
+        return checkpoint.resolve("trainer");
+    }
+
+    void write(Path checkpoint) throws IOException {
+        ObjectNode node = JSON.createObjectNode();
+        node.put("completed_steps", completedSteps);
+        node.put("trained_tokens", trainedTokens);
+        node.put("generated_tokens", generatedTokens);
+        node.put("refresh_mode", refreshMode == null ? null : refreshMode.name());
+        Files.createDirectories(trainerDirectory(checkpoint));
+        Files.writeString(trainerDirectory(checkpoint).resolve(FILE), node.toPrettyString());
+    }
+
+    static TrainingState read(Path checkpoint) throws IOException {
+        JsonNode node = JSON.readTree(Files.readString(trainerDirectory(checkpoint).resolve(FILE)));
+        String mode = node.path("refresh_mode").asText("");
+        return new TrainingState(node.required("completed_steps").asInt(), node.required("trained_tokens").asLong(),
+                node.required("generated_tokens").asLong(),
+                mode.isEmpty() || mode.equals("null") ? null : RefreshMode.valueOf(mode));
+    }
+}

@@ -1,0 +1,33 @@
+package dev.d3s.server.wiring;
+
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.torch.TorchPolicy;
+import dev.d3s.server.policy.torch.TorchPolicySettings;
+import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.server.rollout.RolloutEngine;
+import dev.d3s.server.rollout.onnx.OnnxRolloutEngine;
+import dev.d3s.server.rollout.onnx.OnnxRolloutSettings;
+import dev.d3s.server.training.Engines;
+
+/**
+ * Trains in libtorch and generates in ONNX Runtime, each with all the cores: the two never work at the same time.
+ *
+ * @param cores processor threads for an engine
+ */
+public record OnnxTorchEngines(int cores) implements Engines {
+    @Override
+    public Policy policy(ModelConfig config, Weights initial) {
+        return TorchPolicy.open(config, initial, TorchPolicySettings.forModel(config, cores));
+    }
+
+    @Override
+    public RolloutEngine rollouts(ModelConfig config, Weights live, int maxSequenceLength, long tokensPerRefresh,
+            @Nullable RefreshMode mode) {
+        OnnxRolloutSettings settings = OnnxRolloutSettings.forModel(config, cores, maxSequenceLength, tokensPerRefresh);
+        return OnnxRolloutEngine.open(config, live, mode == null ? settings : settings.with(mode));
+    }
+}

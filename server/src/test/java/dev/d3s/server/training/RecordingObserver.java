@@ -1,0 +1,57 @@
+package dev.d3s.server.training;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+
+/** Keeps what a run reports, and its checkpoints in a directory. */
+final class RecordingObserver implements TrainingObserver {
+    final List<StepReport> reports = new ArrayList<>();
+    final List<String> messages = new ArrayList<>();
+    private final Path directory;
+    private int stopAfter = Integer.MAX_VALUE;
+
+    RecordingObserver(Path directory) {
+        this.directory = directory;
+    }
+
+    /** Asks to stop once this many steps are reported. */
+    RecordingObserver stopAfter(int steps) {
+        stopAfter = steps;
+        return this;
+    }
+
+    @Override
+    public boolean stopRequested() {
+        return reports.stream().filter(report -> report.step() >= 0).count() >= stopAfter;
+    }
+
+    @Override
+    public void message(String text) {
+        messages.add(text);
+    }
+
+    @Override
+    public void report(StepReport report) {
+        reports.add(report);
+    }
+
+    @Override
+    public void checkpoint(int completedSteps, Map<String, Double> metrics, CheckpointContent content)
+            throws IOException {
+        content.writeTo(Files.createDirectories(checkpoint(completedSteps)));
+    }
+
+    Path checkpoint(int completedSteps) {
+        return directory.resolve("step-" + completedSteps);
+    }
+
+    /** A metric of every step that has it, the evaluation before training included. */
+    List<Double> series(Metric metric) {
+        return reports.stream().map(report -> report.metrics().get(metric.key())).filter(Objects::nonNull).toList();
+    }
+}
