@@ -131,10 +131,15 @@ final class DecoderProgram {
             return tensor(scope.create(memory.asByteBuffer().order(ByteOrder.nativeOrder()), new Shape(shape), type));
         }
 
-        /** The method's one result, which lives as long as this call. */
+        /** The method's first result, which lives as long as this call. */
         NDArray run() {
+            return runAll().getFirst();
+        }
+
+        /** The method's results, which live as long as this call. */
+        List<NDArray> runAll() {
             // "training" only means that gradients are not forbidden
-            return IValueUtils.forward(module, arguments, true).get(0);
+            return IValueUtils.forward(module, arguments, true);
         }
 
         @Override

@@ -110,7 +110,7 @@ public final class TorchPolicy implements Policy {
     UpdateReport update(List<TrainingSequence> sequences, Objective objective, OptimizerStep step, Coverage coverage) {
         Accumulated accumulated = accumulate(sequences, objective, coverage);
         double loss = accumulated.statistics[0];
-        double norm = TorchWorker.await(decoder.worker(0).submit(allThreads(), () -> apply(step, loss)));
+        double norm = decoder.worker(0).call(() -> apply(step, loss));
         if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
             throw new D3sException(ErrorCategory.USER, "loss_not_finite",
                     "The " + (Double.isFinite(loss) ? "gradient norm" : "loss") + " became " + (Double.isFinite(loss)
@@ -229,11 +229,6 @@ public final class TorchPolicy implements Policy {
                         step.maxGradNorm(), loss);
             return call.run().getDouble();
         }
-    }
-
-    /** Element-wise work on all parameters uses every core, whoever computed the gradients. */
-    private int allThreads() {
-        return decoder.settings().workers() * decoder.settings().intraOpThreads();
     }
 
     /** Forgets what was accumulated. */

@@ -29,15 +29,10 @@ final class TorchWorker implements AutoCloseable {
 
     /** Runs on this thread, after what was submitted before. */
     <T> CompletableFuture<T> submit(Supplier<T> task) {
-        return submit(intraOpThreads, task);
-    }
-
-    /** The same with another number of threads inside one operation. */
-    <T> CompletableFuture<T> submit(int threads, Supplier<T> task) {
         return CompletableFuture.supplyAsync(() -> {
             // a part of this number is the process's, which another policy may have changed
-            if (JniUtils.getNumThreads() != threads) {
-                JniUtils.setNumThreads(threads);
+            if (JniUtils.getNumThreads() != intraOpThreads) {
+                JniUtils.setNumThreads(intraOpThreads);
             }
             return task.get();
         }, thread);

@@ -2,10 +2,12 @@ package dev.d3s.server.policy.torch;
 
 import java.nio.FloatBuffer;
 import java.util.List;
+import java.util.Objects;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
+import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.training.GradientCollector;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Parameter;
@@ -24,6 +26,8 @@ final class NDArrayDecoder implements AutoCloseable {
     private final NDArray[] parameters;
 
     NDArrayDecoder(ModelConfig config, Weights weights) {
+        // small tensors: a second thread would only be waited for
+        JniUtils.setNumThreads(1);
         this.config = config;
         parameters = new NDArray[weights.parameters().size()];
         for (int index = 0; index < parameters.length; index++) {
@@ -89,7 +93,7 @@ final class NDArrayDecoder implements AutoCloseable {
                 .minimum(objective.importanceCap()));
         }
         if (objective.klBeta() != 0) {
-            float[] reference = java.util.Objects.requireNonNull(sequence.referenceLogprobs());
+            float[] reference = Objects.requireNonNull(sequence.referenceLogprobs());
             NDArray difference = doubles(scope, reference).sub(policy);
             loss = loss.add(difference.exp().sub(difference).sub(1).mul(objective.klBeta()));
         }
@@ -126,7 +130,7 @@ final class NDArrayDecoder implements AutoCloseable {
                     .matMul(value);
                 mixed = mixed == null ? attended : mixed.concat(attended, 1);
             }
-            x = x.add(java.util.Objects.requireNonNull(mixed).matMul(p[3].transpose()));
+            x = x.add(Objects.requireNonNull(mixed).matMul(p[3].transpose()));
             NDArray gateUp = norm(x, p[4]).matMul(p[5].transpose());
             NDArray gate = columns(gateUp, 0, config.intermediateSize());
             NDArray up = columns(gateUp, 1, config.intermediateSize());

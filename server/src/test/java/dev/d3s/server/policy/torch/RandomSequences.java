@@ -1,10 +1,9 @@
 package dev.d3s.server.policy.torch;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
-
-import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.policy.TrainingSequence;
@@ -68,7 +67,7 @@ final class RandomSequences {
 
     private float[] near(float centre, int length, double spread) {
         float[] values = new float[length];
-        java.util.Arrays.fill(values, centre);
+        Arrays.fill(values, centre);
         return near(values, spread);
     }
 
@@ -80,9 +79,9 @@ final class RandomSequences {
         return values;
     }
 
-    /** The same sequence with other old log-probabilities. */
-    static TrainingSequence withOld(TrainingSequence sequence, float @Nullable [] logprobs) {
+    /** The same sequence without reference log-probabilities. */
+    static TrainingSequence withoutReference(TrainingSequence sequence) {
         return new TrainingSequence(sequence.tokens(), sequence.promptLength(), sequence.advantage(),
-                sequence.lossWeight(), sequence.rolloutLogprobs(), logprobs, sequence.referenceLogprobs());
+                sequence.lossWeight(), sequence.rolloutLogprobs(), sequence.oldLogprobs(), null);
     }
 }
