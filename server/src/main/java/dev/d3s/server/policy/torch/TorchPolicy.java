@@ -110,7 +110,13 @@ public final class TorchPolicy implements Policy {
     UpdateReport update(List<TrainingSequence> sequences, Objective objective, OptimizerStep step, Coverage coverage) {
         Accumulated accumulated = accumulate(sequences, objective, coverage);
         double loss = accumulated.statistics[0];
-        double norm = decoder.worker(0).call(() -> apply(step, loss));
+        double norm;
+        try {
+            norm = decoder.worker(0).call(() -> apply(step, loss));
+        } catch (RuntimeException e) {
+            discard();
+            throw e;
+        }
         if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
             throw new D3sException(ErrorCategory.USER, "loss_not_finite",
                     "The " + (Double.isFinite(loss) ? "gradient norm" : "loss") + " became " + (Double.isFinite(loss)

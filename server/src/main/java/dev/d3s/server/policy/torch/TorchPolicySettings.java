@@ -13,10 +13,13 @@ import dev.d3s.server.model.ParameterLayout;
  * @param logitsBytes most memory of a worker for logits; the lm_head takes its rows in parts that fit
  */
 public record TorchPolicySettings(int workers, int intraOpThreads, int tokensPerMicroBatch, long logitsBytes) {
-    /** Above this many parameters a second set of gradients costs more than it gains. */
-    private static final long MOST_PARAMETERS_PER_WORKER = 100_000_000;
-    private static final long ACTIVATION_BYTES = 1L << 30;
-    private static final long LOGITS_BYTES = 256L << 20;
+    /** Of all workers together; each has a full set of gradients, and the rest is shared by those that there are. */
+    private static final long GRADIENT_BYTES = 2L << 30;
+    private static final long ACTIVATION_BYTES = 2L << 30;
+    private static final long LOGITS_BYTES = 512L << 20;
+    private static final int MOST_WORKERS = 8;
+    /** Narrower matrices are too small to be cut: threads inside a product would mostly wait for each other. */
+    private static final int HIDDEN_SIZE_WORTH_THREADS = 1024;
 
     public TorchPolicySettings {
         if (workers < 1 || intraOpThreads < 1 || tokensPerMicroBatch < 1 || logitsBytes < 1) {
@@ -25,14 +28,15 @@ public record TorchPolicySettings(int workers, int intraOpThreads, int tokensPer
     }
 
     /**
-     * Settings for a model on a machine: small models share the cores as workers (their matrix products are too small to be
-     * cut), large ones as threads of one worker.
+     * Settings for a model on a machine: cores are shared out as workers as long as their gradients fit into memory, and as
+     * threads inside each operation where the matrices are worth it.
      */
     public static TorchPolicySettings forModel(ModelConfig config, int cores) {
-        boolean small = ParameterLayout.parameterCount(config) <= MOST_PARAMETERS_PER_WORKER;
-        long tokens = ACTIVATION_BYTES / activationBytesPerToken(config);
-        return new TorchPolicySettings(small ? cores : 1, small ? 1 : cores,
-                Math.clamp(tokens, 512, 16_384), LOGITS_BYTES);
+        long gradientBytes = Float.BYTES * ParameterLayout.parameterCount(config);
+        int workers = Math.clamp(GRADIENT_BYTES / gradientBytes, 1, Math.min(cores, MOST_WORKERS));
+        int threads = config.hiddenSize() < HIDDEN_SIZE_WORTH_THREADS ? 1 : cores / workers;
+        long tokens = ACTIVATION_BYTES / workers / activationBytesPerToken(config);
+        return new TorchPolicySettings(workers, threads, Math.clamp(tokens, 512, 16_384), LOGITS_BYTES / workers);
     }
 
     public TorchPolicySettings withWorkers(int count) {
