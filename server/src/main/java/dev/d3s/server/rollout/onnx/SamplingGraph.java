@@ -19,6 +19,7 @@ final class SamplingGraph {
     /** What a padded vocabulary entry gets as logit: its exponential is 0, and 0 times it is not NaN. */
     private static final float PADDING = -1e9f;
     private static final int LARGE_VOCABULARY = 1 << 15;
+    private static final int LOGARITHM_COPIES = 16;
 
     private SamplingGraph() {}
 
@@ -63,7 +64,7 @@ final class SamplingGraph {
         String eBlocks = graph.node("Reshape", List.of(e, blockShape));
         String blockSums = graph.node("ReduceSum", List.of(eBlocks, graph.integers(2)), OnnxGraph.with("keepdims", 0));
         String sum = rowSum(graph, blockSums);
-        String logSum = graph.node("Log", List.of(sum));
+        String logSum = logarithm(graph, sum);
 
         String drawn = inputs.topK.isEmpty()
                 ? inverted(graph, eBlocks, blockSums, block, blocks, inputs)
@@ -144,6 +145,17 @@ final class SamplingGraph {
 
     private static String rowSum(OnnxGraph graph, String value) {
         return graph.node("ReduceSum", List.of(value, graph.integers(1)), OnnxGraph.with("keepdims", 1));
+    }
+
+    /**
+     * ONNX Runtime takes logarithms in vectors and what is left over one by one, with other last bits. Sixteen copies of
+     * each value leave nothing over, so that a row's logarithm does not depend on how many rows there are.
+     */
+    private static String logarithm(OnnxGraph graph, String value) {
+        String copies = graph.node("Gather", List.of(value, graph.integers(new long[LOGARITHM_COPIES])),
+                OnnxGraph.with("axis", 1));
+        return graph.node("Gather", List.of(graph.node("Log", List.of(copies)), graph.integers(0)),
+                OnnxGraph.with("axis", 1));
     }
 
     private static String count(OnnxGraph graph, String condition) {

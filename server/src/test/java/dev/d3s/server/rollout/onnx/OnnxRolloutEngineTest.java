@@ -3,6 +3,7 @@ package dev.d3s.server.rollout.onnx;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.List;
 
 import org.junit.jupiter.params.ParameterizedTest;
@@ -74,6 +75,33 @@ class OnnxRolloutEngineTest {
                     .as("%d workers, %d slots", shape[0], shape[1])
                     .usingRecursiveComparison()
                     .isEqualTo(expected);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"35, IN_PLACE", "35, RECREATE", "259, RECREATE", "640, IN_PLACE", "640, RECREATE"})
+    void shouldGiveEachRowTheSameBitsWhereverItStands(int vocabulary, RefreshMode mode) {
+        ModelConfig config = new ModelConfig(vocabulary, 128, 2, 4, 2, 32, 336, 512, 10_000, 1e-6, true, List.of(3));
+        RandomWeights weights = new RandomWeights(config, 1, 0.06);
+        int[] prompt = Fixtures.requests(1, 1, 30, vocabulary, 4).getFirst().prompt();
+        for (SamplingSettings sampling : List.of(SamplingSettings.of(100, 1, 9),
+                new SamplingSettings(40, 1.2, 0.9, 30, 0.001, 9))) {
+            Completion expected = null;
+            for (int rows : new int[]{2, 3, 4, 5, 6, 7, 8, 9, 13, 17}) {
+                long[] identities = new long[rows];
+                Arrays.fill(identities, 77);
+                try (OnnxRolloutEngine engine = OnnxRolloutEngine.open(config, weights,
+                        new OnnxRolloutSettings(1, 1, rows, 160, mode, 0))) {
+                    List<Completion> completions = Fixtures.completions(engine.generate(
+                            List.of(new GenerationRequest(prompt, identities)), sampling, GenerationListener.NONE));
+                    expected = expected == null ? completions.getFirst() : expected;
+                    for (int row = 0; row < rows; row++) {
+                        assertThat(completions.get(row)).as("row %d of %d", row, rows)
+                            .usingRecursiveComparison()
+                            .isEqualTo(expected);
+                    }
+                }
             }
         }
     }
