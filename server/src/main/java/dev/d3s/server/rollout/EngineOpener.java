@@ -1,0 +1,10 @@
+package dev.d3s.server.rollout;
+
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.Weights;
+
+/** Opens a rollout engine over weights that stay their owner's. */
+@FunctionalInterface
+public interface EngineOpener {
+    RolloutEngine open(ModelConfig config, Weights weights);
+}
