@@ -36,10 +36,7 @@ final class SamplingGraph {
                 truncated ? graph.input("min_p", ElementType.FLOAT) : "");
     }
 
-    /**
-     * Tokens per block. The vocabulary is padded to a multiple, which also starts every row at a multiple of 64 bytes: sums
-     * over a row then take the same order in every row, and a result does not depend on its place in the batch.
-     */
+    /** Tokens per block; the vocabulary is padded to a multiple with entries that have no mass. */
     static int blockSize(int vocabulary) {
         return vocabulary < LARGE_VOCABULARY ? 64 : 128;
     }

@@ -1,14 +1,19 @@
 package dev.d3s.server.rollout.onnx;
 
 import java.lang.foreign.Arena;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+
+import org.jspecify.annotations.Nullable;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtException;
@@ -19,7 +24,8 @@ import dev.d3s.server.rollout.SamplingSettings;
 
 /**
  * What the benchmark compares the engine with: the same graph and buffers, but a batch that runs until its longest
- * completion ends, and, with the logits head, sampling in Java.
+ * completion ends; on request with the logits head and sampling in Java, and with a cache that leaves each run as new
+ * tensors and enters the next, as in the usual decode loop. One thread; closed by the benchmark.
  */
 final class StaticBatch implements AutoCloseable {
     private final ModelConfig config;
@@ -58,8 +64,12 @@ final class StaticBatch implements AutoCloseable {
         }
     }
 
-    /** Generates {@code tokens} tokens in every row, at temperature 1. */
-    void run(OrtSession session, Head head, int[][] prompts, int tokens) throws OrtException {
+    /**
+     * Generates {@code tokens} tokens in every row, at temperature 1.
+     *
+     * @param handOver whether keys and values are handed from run to run instead of staying in one buffer
+     */
+    void run(OrtSession session, Head head, boolean handOver, int[][] prompts, int tokens) throws OrtException {
         int width = 0;
         for (int[] prompt : prompts) {
             width = Math.max(width, prompt.length);
@@ -74,14 +84,23 @@ final class StaticBatch implements AutoCloseable {
         }
         total.put(0, width);
         List<OnnxTensor> tensors = new ArrayList<>();
+        Set<String> present = new LinkedHashSet<>();
+        OrtSession.@Nullable Result previous = null;
         try (Sampling sampling = new Sampling(SamplingSettings.of(tokens, 1, 0), config)) {
             Map<String, OnnxTensor> inputs = new LinkedHashMap<>();
             Map<String, OnnxTensor> outputs = new LinkedHashMap<>();
             List<OnnxTensor> buffers = cache.tensors(0, rows);
             tensors.addAll(buffers);
             for (int i = 0; i < buffers.size(); i++) {
-                inputs.put("past." + cache.names().get(i), buffers.get(i));
-                outputs.put("present." + cache.names().get(i), buffers.get(i));
+                String name = cache.names().get(i);
+                if (handOver) {
+                    inputs.put("past." + name, kept(tensors, tensor(bytes(1).asFloatBuffer(), rows,
+                            config.keyValueHeads(), 0, config.headDim())));
+                    present.add("present." + name);
+                } else {
+                    inputs.put("past." + name, buffers.get(i));
+                    outputs.put("present." + name, buffers.get(i));
+                }
             }
             inputs.put("input_ids", kept(tensors, tensor(ids, rows, width)));
             inputs.put("seqlens_k", kept(tensors, OnnxTensor.createTensor(OnnxRuntime.environment(), last,
@@ -104,7 +123,18 @@ final class StaticBatch implements AutoCloseable {
                 for (int i = 0; i < rows; i++) {
                     uniform.put(i, RolloutIdentity.uniform(0, i, t));
                 }
-                session.run(inputs, outputs).close();
+                OrtSession.Result result = handOver
+                        ? session.run(inputs, present, outputs)
+                        : session.run(inputs, outputs);
+                if (previous != null) {
+                    previous.close();
+                }
+                previous = result;
+                if (handOver) {
+                    for (String name : cache.names()) {
+                        inputs.put("past." + name, (OnnxTensor) result.get("present." + name).orElseThrow());
+                    }
+                }
                 if (head == Head.LOGITS) {
                     for (int i = 0; i < rows; i++) {
                         sample(i);
@@ -120,6 +150,9 @@ final class StaticBatch implements AutoCloseable {
                 total.put(0, longest + 1);
             }
         } finally {
+            if (previous != null) {
+                previous.close();
+            }
             tensors.forEach(OnnxTensor::close);
         }
     }
@@ -150,7 +183,7 @@ final class StaticBatch implements AutoCloseable {
         entropy.put(index, (float) (Math.log(sum) - moment / sum));
     }
 
-    private java.nio.ByteBuffer bytes(long count) {
+    private ByteBuffer bytes(long count) {
         return arena.allocate(count, 64).asByteBuffer().order(ByteOrder.nativeOrder());
     }
 

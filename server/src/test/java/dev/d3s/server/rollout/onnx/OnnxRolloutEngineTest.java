@@ -38,7 +38,7 @@ import dev.d3s.spi.ErrorCategory;
 
 class OnnxRolloutEngineTest {
     @ParameterizedTest
-    @CsvSource({"35, true, 1.0", "259, false, 0.7", "64, true, 1.3", "35, false, 1.0"})
+    @CsvSource({"35, true, 1.0", "259, false, 0.7", "64, true, 1.3", "35, false, 1.0", "151936, true, 1.0"})
     void shouldReportTheLogprobsAndEntropiesOfTheReference(int vocabulary, boolean tied, double temperature) {
         ModelConfig config = Fixtures.config(vocabulary, tied);
         RandomWeights weights = new RandomWeights(config, 1, 0.2);
