@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalInt;
 
+import io.quarkus.runtime.configuration.MemorySize;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
 
@@ -54,13 +55,13 @@ public interface D3sConfig {
     interface Files {
         /** Largest upload, with a unit: {@code 200M}, {@code 5G}. */
         @WithDefault("5G")
-        String limit();
+        MemorySize limit();
     }
 
     /** Live event streams. */
     interface Events {
         /** A quiet stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
-        @WithDefault("15s")
+        @WithDefault("PT15S")
         Duration heartbeat();
     }
 
@@ -69,6 +70,6 @@ public interface D3sConfig {
         return new ServerSettings(home(), models().directory().orElseGet(() -> home().resolve("models")),
                 plugins().directory().orElse(null),
                 threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
-                organization(), events().heartbeat());
+                files().limit().asLongValue(), organization(), events().heartbeat());
     }
 }

@@ -12,11 +12,12 @@ import org.jspecify.annotations.Nullable;
  * @param modelsDirectory each directory in it is a base model
  * @param pluginsDirectory jars with further plugins; {@code null} for none
  * @param threads processor threads for the engines, at least 1
+ * @param uploadLimit largest request in bytes
  * @param organization in the ids of fine-tuned models
  * @param heartbeat a quiet event stream carries a comment this often
  */
 public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path pluginsDirectory, int threads,
-        String organization, Duration heartbeat) {
+        long uploadLimit, String organization, Duration heartbeat) {
     public ServerSettings {
         home = home.toAbsolutePath().normalize();
         modelsDirectory = modelsDirectory.toAbsolutePath().normalize();

@@ -12,9 +12,10 @@ import com.fasterxml.jackson.databind.JsonNode;
  * @param job its id
  * @param sequence from 1, without gaps
  * @param createdAt milliseconds since 1970
+ * @param content what it carries
  * @param data for {@link Content#METRICS}: step, total_steps and the metrics by name
  */
-public record JobEvent(String job, long sequence, long createdAt, Level level, Content type, String message,
+public record JobEvent(String job, long sequence, long createdAt, Level level, Content content, String message,
         @Nullable JsonNode data) {
     /** How bad it is. */
     public enum Level {

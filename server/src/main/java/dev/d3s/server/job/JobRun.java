@@ -124,7 +124,12 @@ final class JobRun implements TrainingObserver {
     }
 
     private Runnable failure(JobError error, Throwable cause) {
-        LOG.errorf(cause, "Job %s failed: %s", job.id(), error.message());
+        if (cause instanceof D3sException known && known.category() != ErrorCategory.INTERNAL
+                && known.category() != ErrorCategory.PLUGIN) {
+            LOG.warnf("Job %s failed: %s", job.id(), error.message());
+        } else {
+            LOG.errorf(cause, "Job %s failed: %s", job.id(), error.message());
+        }
         return () -> record.failed(error);
     }
 

@@ -1,5 +1,7 @@
 package dev.d3s.server.job;
 
+import java.util.Locale;
+
 /** What a plugin can be. */
 public enum PluginKind {
     ROLLOUT_SELECTOR("rollout selector"), TOKEN_SELECTOR("token selector"), SCHEDULE("schedule"), REWARD_FUNCTION(
@@ -9,6 +11,11 @@ public enum PluginKind {
 
     PluginKind(String words) {
         this.words = words;
+    }
+
+    /** As served: {@code rollout_selector}. */
+    public String key() {
+        return name().toLowerCase(Locale.ROOT);
     }
 
     /** The kind in a sentence. */

@@ -1,0 +1,80 @@
+package dev.d3s.server.api;
+
+import java.util.Map;
+
+import jakarta.inject.Inject;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+
+import dev.d3s.server.api.Wire.Listing;
+import dev.d3s.server.job.Page;
+import dev.d3s.server.job.PluginCatalog;
+import dev.d3s.server.job.PluginDescription;
+import dev.d3s.server.job.PresetCatalog;
+import dev.d3s.server.training.SelectionSettings;
+
+/** What a job can choose by name. */
+@Path("/v1")
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Plugins and presets")
+class CatalogResource {
+    private final PluginCatalog plugins;
+    private final PresetCatalog presets;
+
+    @Inject
+    CatalogResource(PluginCatalog plugins, PresetCatalog presets) {
+        this.plugins = plugins;
+        this.presets = presets;
+    }
+
+    @JsonNaming(SnakeCaseStrategy.class)
+    @Schema(name = "Plugin")
+    record PluginObject(String object, String kind, String name, String version, String description,
+            @Schema(implementation = Object.class, description = "JSON Schema") JsonNode configSchema) {}
+
+    @Schema(name = "Preset")
+    record PresetObject(String object, String name, String description, Level rollouts, Level tokens) {}
+
+    @Schema(name = "PresetLevel")
+    record Level(Choice selector, Keep keep, Choice schedule) {
+        static Level of(SelectionSettings settings) {
+            return new Level(new Choice(settings.selector().name(), settings.selector().config()),
+                    new Keep(settings.keepFrom(), settings.keepTo()),
+                    new Choice(settings.schedule().name(), settings.schedule().config()));
+        }
+    }
+
+    @Schema(name = "PluginChoice")
+    record Choice(String name, Map<String, Object> config) {}
+
+    @Schema(name = "KeepRatio")
+    record Keep(double from, double to) {}
+
+    @GET
+    @Path("/plugins")
+    @Operation(summary = "Every plugin, with the JSON Schema of its configuration")
+    public Listing<PluginObject> plugins() {
+        return Listing.of(new Page<>(plugins.plugins(), false),
+                plugin -> new PluginObject("plugin", plugin.kind().key(), plugin.name(), plugin.version(),
+                        plugin.description(), plugin.configSchema()),
+                PluginDescription::name);
+    }
+
+    @GET
+    @Path("/presets")
+    @Operation(summary = "Every preset, with the selections it expands to")
+    public Listing<PresetObject> presets() {
+        return Listing.of(new Page<>(presets.presets(), false), preset -> new PresetObject("preset", preset.name(),
+                preset.description(), Level.of(preset.rollouts()), Level.of(preset.tokens())), preset -> preset.name());
+    }
+}

@@ -1,0 +1,81 @@
+package dev.d3s.server.api;
+
+import jakarta.ws.rs.NotAllowedException;
+import jakarta.ws.rs.NotFoundException;
+import jakarta.ws.rs.NotSupportedException;
+import jakarta.ws.rs.WebApplicationException;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.UriInfo;
+
+import org.jboss.logging.Logger;
+import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
+
+import dev.d3s.server.api.Wire.ErrorObject;
+import dev.d3s.server.job.ConflictException;
+import dev.d3s.server.job.InvalidRequestException;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.InvalidConfigException;
+
+/** Every failure of a request in OpenAI's shape, with the status OpenAI uses. */
+final class ErrorMapper {
+    private static final Logger LOG = Logger.getLogger(ErrorMapper.class);
+
+    @ServerExceptionMapper
+    public Response failure(D3sException e) {
+        if (e instanceof InvalidRequestException invalid) {
+            return response(400, ErrorObject.of(invalid));
+        }
+        if (e instanceof InvalidConfigException) {
+            return response(400, ErrorObject.of("invalid_request_error", e.code(), e.text()));
+        }
+        int status = switch (e) {
+            case dev.d3s.server.job.NotFoundException missing -> 404;
+            case ConflictException conflict -> 409;
+            default -> switch (e.category()) { // the hierarchy of exceptions is open
+                case USER -> 400;
+                case PLUGIN, INTERNAL -> 500;
+                case EXTERNAL, RESOURCES -> 503;
+            };
+        };
+        if (status >= 500) {
+            LOG.errorf(e, "A request failed: %s", e.text());
+        }
+        return response(status, ErrorObject.of(type(status), e.code(), e.text()));
+    }
+
+    @ServerExceptionMapper
+    public Response failure(WebApplicationException e, UriInfo uri) {
+        int status = e.getResponse().getStatus();
+        String message = switch (e) {
+            case NotFoundException missing -> "There is nothing at '" + uri.getPath() + "'; GET /q/openapi lists what "
+                    + "there is.";
+            case NotAllowedException notAllowed -> "This method is not allowed at '" + uri.getPath()
+                    + "'; GET /q/openapi lists what is.";
+            case NotSupportedException notSupported -> "The content type is not one that '" + uri.getPath()
+                    + "' reads: JSON is application/json, an upload is multipart/form-data.";
+            default -> status == 413
+                    ? "The request is larger than the server's limit (d3s.files.limit)."
+                    : String.valueOf(e.getMessage()); // the hierarchy of exceptions is open
+        };
+        if (status >= 500) {
+            LOG.error("A request failed.", e);
+        }
+        return response(status, ErrorObject.of(type(status), null, message));
+    }
+
+    @ServerExceptionMapper
+    public Response failure(Throwable e) {
+        LOG.error("A request failed unexpectedly.", e);
+        return response(500, ErrorObject.of("server_error", "internal_error",
+                "The server failed (" + e.getClass().getSimpleName() + "); its log has the details."));
+    }
+
+    static String type(int status) {
+        return status >= 500 ? "server_error" : "invalid_request_error";
+    }
+
+    private static Response response(int status, ErrorObject error) {
+        return Response.status(status).type(MediaType.APPLICATION_JSON_TYPE).entity(error).build();
+    }
+}

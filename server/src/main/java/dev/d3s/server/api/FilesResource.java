@@ -1,0 +1,91 @@
+package dev.d3s.server.api;
+
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.DELETE;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.PartType;
+import org.jboss.resteasy.reactive.RestForm;
+import org.jboss.resteasy.reactive.RestPath;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jboss.resteasy.reactive.multipart.FileUpload;
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.api.Wire.Deleted;
+import dev.d3s.server.api.Wire.FileObject;
+import dev.d3s.server.api.Wire.Listing;
+import dev.d3s.server.job.FileService;
+import dev.d3s.server.job.InvalidRequestException;
+import dev.d3s.server.job.UploadedFile;
+import io.smallrye.common.annotation.RunOnVirtualThread;
+
+/** Uploaded files: the datasets of jobs. */
+@Path("/v1/files")
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Files")
+@RunOnVirtualThread
+class FilesResource {
+    private final FileService files;
+
+    @Inject
+    FilesResource(FileService files) {
+        this.files = files;
+    }
+
+    @POST
+    @Consumes(MediaType.MULTIPART_FORM_DATA)
+    @Operation(summary = "Upload a dataset: JSON Lines, one row per line")
+    public FileObject upload(@RestForm("file") @Nullable FileUpload file,
+            @RestForm @PartType(MediaType.TEXT_PLAIN) @Nullable String purpose) {
+        if (file == null || file.fileName() == null || file.fileName().isBlank()) {
+            throw new InvalidRequestException("file", "missing_required_parameter",
+                    "'file' is required: a part with a file name and the rows as its content.");
+        }
+        if (purpose == null || !purpose.equals("fine-tune")) {
+            throw new InvalidRequestException("purpose", "invalid_value",
+                    "'purpose' must be 'fine-tune', not " + (purpose == null ? "absent" : "'" + purpose + "'") + ".");
+        }
+        return FileObject.of(files.add(file.uploadedFile(), file.fileName(), purpose));
+    }
+
+    @GET
+    @Operation(summary = "List uploaded files")
+    public Listing<FileObject> list(@RestQuery @Nullable String purpose, @RestQuery @Nullable String after,
+            @RestQuery @Nullable String limit, @RestQuery @Nullable String order) {
+        return Listing.of(files.list(QueryRules.present(purpose), QueryRules.present(after), !"asc".equals(order),
+                QueryRules.limit(limit, 10_000, 10_000)), FileObject::of, UploadedFile::id);
+    }
+
+    @GET
+    @Path("/{id}")
+    @Operation(summary = "Read what is known about a file")
+    public FileObject file(@RestPath String id) {
+        return FileObject.of(files.file(id));
+    }
+
+    @GET
+    @Path("/{id}/content")
+    @Produces(MediaType.APPLICATION_OCTET_STREAM)
+    @Operation(summary = "Download a file")
+    public Response content(@RestPath String id) {
+        return Response.ok(files.content(files.file(id)).toFile())
+            .type(MediaType.APPLICATION_OCTET_STREAM_TYPE)
+            .build();
+    }
+
+    @DELETE
+    @Path("/{id}")
+    @Operation(summary = "Delete a file that no unfinished job needs")
+    public Deleted delete(@RestPath String id) {
+        files.delete(id);
+        return new Deleted(id, "file", true);
+    }
+}

@@ -1,0 +1,224 @@
+package dev.d3s.server.api;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+import jakarta.inject.Inject;
+import jakarta.ws.rs.Consumes;
+import jakarta.ws.rs.GET;
+import jakarta.ws.rs.POST;
+import jakarta.ws.rs.Path;
+import jakarta.ws.rs.Produces;
+import jakarta.ws.rs.core.HttpHeaders;
+import jakarta.ws.rs.core.MediaType;
+import jakarta.ws.rs.core.Response;
+import jakarta.ws.rs.core.UriInfo;
+
+import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.ExampleObject;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
+import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestHeader;
+import org.jboss.resteasy.reactive.RestPath;
+import org.jboss.resteasy.reactive.RestQuery;
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.api.Wire.CheckpointObject;
+import dev.d3s.server.api.Wire.ErrorObject;
+import dev.d3s.server.api.Wire.EventObject;
+import dev.d3s.server.api.Wire.Listing;
+import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.job.Checkpoint;
+import dev.d3s.server.job.Job;
+import dev.d3s.server.job.JobEvent;
+import dev.d3s.server.job.JobService;
+import dev.d3s.server.job.MetricSeries;
+import io.smallrye.common.annotation.RunOnVirtualThread;
+
+/** Fine-tuning jobs. */
+@Path("/v1/fine_tuning/jobs")
+@Produces(MediaType.APPLICATION_JSON)
+@Tag(name = "Fine-tuning jobs")
+@RunOnVirtualThread
+class JobsResource {
+    private static final MediaType CSV = new MediaType("text", "csv");
+    private static final String EXAMPLE = """
+            {"model": "arithmetic-base", "training_file": "file-...", "method": {"type": "reinforcement", "reinforcement": {
+              "grader": {"type": "string_check", "name": "exact", "input": "{{sample.output_text}}",
+                         "reference": "{{item.answer}}", "operation": "eq"},
+              "d3s": {"preset": "d3s", "steps": 200, "group_size": 16}}}}""";
+
+    private final JobService jobs;
+    private final ServerSettings settings;
+    private final RequestJson json;
+
+    @Inject
+    JobsResource(JobService jobs, ServerSettings settings, RequestJson json) {
+        this.jobs = jobs;
+        this.settings = settings;
+        this.json = json;
+    }
+
+    @POST
+    @Consumes(MediaType.APPLICATION_JSON)
+    @Operation(summary = "Queue a job", description = "Members under method.<type>.d3s are all optional; the answer holds "
+            + "every default that was filled in. All mistakes are reported at once.")
+    @RequestBody(content = @Content(schema = @Schema(implementation = Object.class), examples = @ExampleObject(name = "D3S", value = EXAMPLE)))
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = FineTuningJob.class)))
+    @APIResponse(responseCode = "400", description = "The request has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
+    public FineTuningJob create(String body) {
+        return wire(jobs.create(json.read(body)));
+    }
+
+    @GET
+    @Operation(summary = "List jobs, newest first", description = "metadata[key]=value selects jobs that carry the pair.")
+    public Listing<FineTuningJob> list(@RestQuery @Nullable String after, @RestQuery @Nullable String limit,
+            UriInfo uri) {
+        Map<String, String> metadata = new LinkedHashMap<>();
+        uri.getQueryParameters().forEach((name, values) -> {
+            if (name.startsWith("metadata[") && name.endsWith("]") && !values.isEmpty()) {
+                metadata.put(name.substring("metadata[".length(), name.length() - 1), values.getFirst());
+            }
+        });
+        return Listing.of(jobs.list(QueryRules.present(after), QueryRules.limit(limit, 20, 1000), metadata), this::wire,
+                Job::id);
+    }
+
+    @GET
+    @Path("/{id}")
+    @Operation(summary = "Read a job")
+    public FineTuningJob job(@RestPath String id) {
+        return wire(jobs.job(id));
+    }
+
+    @POST
+    @Path("/{id}/cancel")
+    @Operation(summary = "End a job: at once when it waits, after a checkpoint when it runs")
+    public FineTuningJob cancel(@RestPath String id) {
+        return wire(jobs.cancel(id));
+    }
+
+    @POST
+    @Path("/{id}/pause")
+    @Operation(summary = "Stop a job so that it can go on later")
+    public FineTuningJob pause(@RestPath String id) {
+        return wire(jobs.pause(id));
+    }
+
+    @POST
+    @Path("/{id}/resume")
+    @Operation(summary = "Queue a paused or failed job again; it goes on after its last checkpoint")
+    public FineTuningJob resume(@RestPath String id) {
+        return wire(jobs.resume(id));
+    }
+
+    @GET
+    @Path("/{id}/events")
+    @Produces({MediaType.APPLICATION_JSON, MediaType.SERVER_SENT_EVENTS})
+    @Operation(summary = "A job's log, newest first; live and oldest first with Accept: text/event-stream", description = "A live "
+            + "stream ends after the job's last event; Last-Event-ID continues one that broke.")
+    @APIResponse(responseCode = "200", content = {
+            @Content(mediaType = MediaType.APPLICATION_JSON, schema = @Schema(implementation = EventObject[].class)),
+            @Content(mediaType = MediaType.SERVER_SENT_EVENTS, schema = @Schema(implementation = EventObject.class))})
+    public Response events(@RestPath String id, @RestQuery @Nullable String after, @RestQuery @Nullable String limit,
+            @RestHeader("Last-Event-ID") @Nullable String lastEventId, HttpHeaders headers) {
+        if (!asked(headers, MediaType.SERVER_SENT_EVENTS_TYPE)) {
+            return Response.ok(Listing.of(
+                    jobs.events(id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EventObject::of,
+                    JobEvent::id), MediaType.APPLICATION_JSON_TYPE)
+                .build();
+        }
+        jobs.job(id);
+        return EventStream.response(stream -> follow(id, QueryRules.present(lastEventId), stream));
+    }
+
+    private void follow(String id, @Nullable String lastEventId, EventStream stream) throws IOException {
+        try {
+            jobs.follow(id, lastEventId, new JobService.Follower() {
+                @Override
+                public boolean event(JobEvent event) {
+                    return written(() -> stream.event(event.id(), json.write(EventObject.of(event))));
+                }
+
+                @Override
+                public boolean quiet() {
+                    return written(() -> stream.comment("quiet"));
+                }
+            });
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Something written to a client. */
+    @FunctionalInterface
+    private interface Writing {
+        void run() throws IOException;
+    }
+
+    /** @return false when the client went away, which is its good right */
+    private static boolean written(Writing writing) {
+        try {
+            writing.run();
+            return true;
+        } catch (IOException | UncheckedIOException e) {
+            return false;
+        }
+    }
+
+    @GET
+    @Path("/{id}/checkpoints")
+    @Operation(summary = "A job's checkpoints, newest first")
+    public Listing<CheckpointObject> checkpoints(@RestPath String id, @RestQuery @Nullable String after,
+            @RestQuery @Nullable String limit) {
+        return Listing.of(jobs.checkpoints(id, QueryRules.present(after), QueryRules.limit(limit, 10, 1000)),
+                CheckpointObject::of, Checkpoint::id);
+    }
+
+    @GET
+    @Path("/{id}/metrics")
+    @Produces({MediaType.APPLICATION_JSON, "text/csv"})
+    @Operation(summary = "Every metric of every step, as columns; with Accept: text/csv as a table", description = "names: comma-"
+            + "separated; from_step: -1 is the evaluation before training.")
+    @APIResponse(responseCode = "200", content = {
+            @Content(mediaType = MediaType.APPLICATION_JSON, schema = @Schema(implementation = MetricsObject.class)),
+            @Content(mediaType = "text/csv", schema = @Schema(implementation = String.class))})
+    public Response metrics(@RestPath String id, @RestQuery @Nullable String names,
+            @RestQuery("from_step") @Nullable String fromStep, HttpHeaders headers) {
+        Set<String> wanted = names == null || names.isBlank()
+                ? Set.of()
+                : Arrays.stream(names.split(",")).map(String::strip).collect(Collectors.toSet());
+        MetricSeries series = jobs.metrics(id, wanted,
+                QueryRules.whole("from_step", fromStep, -1, -1, Integer.MAX_VALUE));
+        return asked(headers, CSV)
+                ? Response.ok(MetricsObject.csv(series), CSV).build()
+                : Response.ok(MetricsObject.of(id, series), MediaType.APPLICATION_JSON_TYPE).build();
+    }
+
+    /** Whether a client names this type; one that takes anything gets JSON. */
+    private static boolean asked(HttpHeaders headers, MediaType type) {
+        List<MediaType> acceptable = headers.getAcceptableMediaTypes();
+        for (MediaType each : acceptable) {
+            if (each.isCompatible(MediaType.APPLICATION_JSON_TYPE)) {
+                return false;
+            }
+            if (each.isCompatible(type)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private FineTuningJob wire(Job job) {
+        return FineTuningJob.of(job, settings.organization());
+    }
+}

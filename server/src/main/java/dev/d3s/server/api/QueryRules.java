@@ -1,0 +1,34 @@
+package dev.d3s.server.api;
+
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.job.InvalidRequestException;
+
+/** What query parameters may be. */
+final class QueryRules {
+    private QueryRules() {}
+
+    static int limit(@Nullable String given, int defaultValue, int maximum) {
+        return whole("limit", given, defaultValue, 1, maximum);
+    }
+
+    static int whole(String name, @Nullable String given, int defaultValue, int minimum, int maximum) {
+        if (given == null || given.isBlank()) {
+            return defaultValue;
+        }
+        try {
+            int value = Integer.parseInt(given.strip());
+            if (value >= minimum && value <= maximum) {
+                return value;
+            }
+        } catch (NumberFormatException e) {
+            // said below
+        }
+        throw new InvalidRequestException(name, "invalid_value", "'" + name + "' is '" + given
+                + "' but must be a whole number from " + minimum + " to " + maximum + ".");
+    }
+
+    static @Nullable String present(@Nullable String given) {
+        return given == null || given.isBlank() ? null : given;
+    }
+}

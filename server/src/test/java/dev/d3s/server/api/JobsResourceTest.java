@@ -1,0 +1,398 @@
+package dev.d3s.server.api;
+
+import static io.restassured.RestAssured.given;
+import static io.restassured.RestAssured.when;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.containsString;
+import static org.hamcrest.Matchers.empty;
+import static org.hamcrest.Matchers.equalTo;
+import static org.hamcrest.Matchers.hasItems;
+import static org.hamcrest.Matchers.hasKey;
+import static org.hamcrest.Matchers.is;
+import static org.hamcrest.Matchers.nullValue;
+import static org.hamcrest.Matchers.startsWith;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+import jakarta.inject.Inject;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+import dev.d3s.server.job.ScriptedTraining;
+import io.quarkus.test.junit.QuarkusTest;
+import io.quarkus.test.junit.TestProfile;
+import io.restassured.http.ContentType;
+import io.restassured.path.json.JsonPath;
+import io.restassured.response.ValidatableResponse;
+
+@QuarkusTest
+@TestProfile(ScriptedServer.class)
+class JobsResourceTest {
+    private static final String ROW = "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n";
+    private static final String GRADER = "\"grader\": {\"type\": \"string_check\", \"input\": "
+            + "\"{{sample.output_text}}\", \"reference\": \"{{item.answer}}\", \"operation\": \"eq\"}";
+
+    @Inject
+    ScriptedTraining training;
+
+    @AfterEach
+    void reset() {
+        training.reset();
+    }
+
+    static String upload(String content) {
+        return given().multiPart("file", "rows.jsonl", content.getBytes(StandardCharsets.UTF_8))
+            .multiPart("purpose", "fine-tune")
+            .post("/v1/files")
+            .then()
+            .statusCode(200)
+            .extract()
+            .path("id");
+    }
+
+    private static String body(String d3s) {
+        return body(upload(ROW), d3s);
+    }
+
+    private static String body(String file, String d3s) {
+        return "{\"model\": \"base\", \"training_file\": \"" + file + "\", \"seed\": 7, \"suffix\": \"demo\", "
+                + "\"metadata\": {\"team\": \"reasoning\"}, \"method\": {\"type\": \"reinforcement\", "
+                + "\"reinforcement\": {" + GRADER + ", \"d3s\": " + d3s + "}}}";
+    }
+
+    private static ValidatableResponse post(String body) {
+        return given().contentType(ContentType.JSON).body(body).post("/v1/fine_tuning/jobs").then();
+    }
+
+    private static String created(String d3s) {
+        return post(body(d3s)).statusCode(200).extract().path("id");
+    }
+
+    /** The live stream of a job up to its end. */
+    private static String stream(String id) {
+        return given().accept("text/event-stream")
+            .get("/v1/fine_tuning/jobs/" + id + "/events")
+            .then()
+            .statusCode(200)
+            .contentType("text/event-stream")
+            .extract()
+            .asString();
+    }
+
+    @Test
+    void shouldCreateAJobAndShowItExpanded() {
+        training.hold();
+        JsonPath job = post(body("{\"steps\": 3, \"rollouts\": {\"keep\": 0.5}}")).statusCode(200)
+            .contentType(ContentType.JSON)
+            .extract()
+            .jsonPath();
+
+        assertThat(job.getMap("")).containsKeys("id", "object", "created_at", "error", "finished_at",
+                "fine_tuned_model",
+                "hyperparameters", "model", "organization_id", "result_files", "status", "trained_tokens",
+                "training_file", "validation_file", "seed", "estimated_finish", "method", "metadata");
+        assertThat(job.getString("object")).isEqualTo("fine_tuning.job");
+        assertThat(job.getString("id")).startsWith("ftjob-");
+        assertThat(job.getString("organization_id")).isEqualTo("d3s");
+        assertThat(job.getMap("hyperparameters"))
+            .isEqualTo(java.util.Map.of("n_epochs", 1, "batch_size", 16, "learning_rate_multiplier", 1.0f));
+        assertThat(job.getString("metadata.team")).isEqualTo("reasoning");
+        assertThat(job.getString("method.reinforcement.d3s.preset")).isEqualTo("d3s");
+        assertThat(job.getString("method.reinforcement.d3s.rollouts.selector.name")).isEqualTo("d3s-cross");
+        assertThat(job.getString("method.reinforcement.d3s.rollouts.selector.config.pool")).isEqualTo("batch");
+        assertThat(job.getFloat("method.reinforcement.d3s.rollouts.keep.from")).isEqualTo(0.5f);
+        assertThat(job.getFloat("method.reinforcement.d3s.tokens.keep.to")).isEqualTo(1f);
+        assertThat(job.getFloat("method.reinforcement.d3s.optimizer.beta2")).isEqualTo(0.999f);
+
+        String id = job.getString("id");
+        training.letGo();
+        stream(id);
+        when().get("/v1/fine_tuning/jobs/" + id)
+            .then()
+            .statusCode(200)
+            .body("status", is("succeeded"))
+            .body("fine_tuned_model", startsWith("ft:base:d3s:demo:"))
+            .body("trained_tokens", is(30))
+            .body("error", nullValue())
+            .body("d3s.completed_steps", is(3))
+            .body("$", hasKey("finished_at"));
+    }
+
+    @Test
+    void shouldListJobsPageByPage() {
+        List<String> ids = IntStream.range(0, 3).mapToObj(index -> created("{\"steps\": 1}")).toList();
+
+        JsonPath first = when().get("/v1/fine_tuning/jobs?limit=2")
+            .then()
+            .statusCode(200)
+            .body("object", is("list"))
+            .body("has_more", is(true))
+            .extract()
+            .jsonPath();
+        assertThat(first.getList("data.id", String.class)).containsExactly(ids.get(2), ids.get(1));
+        assertThat(first.getString("first_id")).isEqualTo(ids.get(2));
+        assertThat(first.getString("last_id")).isEqualTo(ids.get(1));
+        given().queryParam("after", ids.get(1))
+            .queryParam("limit", 1)
+            .get("/v1/fine_tuning/jobs")
+            .then()
+            .body("data.id", contains(ids.get(0)));
+        given().queryParam("after", "ftjob-0")
+            .get("/v1/fine_tuning/jobs")
+            .then()
+            .statusCode(200)
+            .body("data", empty())
+            .body("has_more", is(false))
+            .body("first_id", nullValue());
+        given().queryParam("metadata[team]", "reasoning")
+            .queryParam("limit", 1)
+            .get("/v1/fine_tuning/jobs")
+            .then()
+            .body("data.id", contains(ids.get(2)));
+        given().queryParam("metadata[team]", "other").get("/v1/fine_tuning/jobs").then().body("data", empty());
+        when().get("/v1/fine_tuning/jobs?limit=0").then().statusCode(400).body("error.param", is("limit"));
+    }
+
+    @Test
+    void shouldServeEventsCheckpointsAndMetrics() {
+        String id = created("{\"steps\": 4, \"checkpoint\": {\"interval\": 2}}");
+        stream(id);
+
+        String path = "/v1/fine_tuning/jobs/" + id;
+        JsonPath events = when().get(path + "/events?limit=3")
+            .then()
+            .statusCode(200)
+            .body("object", is("list"))
+            .body("has_more", is(true))
+            .body("data[0].message", startsWith("The job has succeeded"))
+            .body("data[0].object", is("fine_tuning.job.event"))
+            .body("data[0].level", is("info"))
+            .body("data[0].type", is("message"))
+            .extract()
+            .jsonPath();
+        given().queryParam("after", events.getString("last_id"))
+            .get(path + "/events")
+            .then()
+            .body("has_more", is(false))
+            .body("data.message", hasItems("The job has started.", "Before training: accuracy 0.2500"))
+            .body("data.find { it.type == 'metrics' }.data.total_steps", is(4));
+        when().get(path + "/checkpoints")
+            .then()
+            .body("data.step_number", contains(4, 2))
+            .body("data[0].object", is("fine_tuning.job.checkpoint"))
+            .body("data[0].fine_tuning_job_id", is(id))
+            .body("data[0].metrics.step", is(4f))
+            .body("data[0].metrics.trained_tokens", is(40f))
+            .body("data[1].fine_tuned_model_checkpoint", containsString(":ckpt-step-2"));
+        String last = when().get(path + "/checkpoints").then().extract().path("last_id");
+        given().queryParam("after", last).get(path + "/checkpoints").then().body("data", empty());
+        when().get(path + "/metrics?names=reward_mean,accuracy")
+            .then()
+            .statusCode(200)
+            .body("object", is("fine_tuning.job.metrics"))
+            .body("steps", contains(-1, 0, 1, 2, 3))
+            .body("metrics.reward_mean", contains(null, 0.0f, 0.1f, 0.2f, 0.3f))
+            .body("metrics.accuracy", contains(0.25f, null, null, null, null));
+        String csv = given().accept("text/csv")
+            .queryParam("from_step", 2)
+            .get(path + "/metrics")
+            .then()
+            .contentType("text/csv")
+            .extract()
+            .asString();
+        assertThat(csv).isEqualTo("step,reward_mean,trained_tokens\n2,0.2,30.0\n3,0.30000000000000004,40.0\n");
+    }
+
+    @Test
+    void shouldStreamEventsLiveAndContinueAfterTheLastEventSeen() {
+        String id = created("{\"steps\": 2}");
+        String all = stream(id);
+
+        List<String> ids = all.lines().filter(line -> line.startsWith("id: ")).map(line -> line.substring(4)).toList();
+        List<String> messages = all.lines()
+            .filter(line -> line.startsWith("data: "))
+            .map(line -> JsonPath.from(line.substring(6)).getString("message"))
+            .toList();
+        assertThat(messages).startsWith("The job is queued: 2 steps from model base.", "The job has started.")
+            .contains("Step 2/2: reward mean 0.1000")
+            .hasSize(ids.size());
+        assertThat(messages.getLast()).startsWith("The job has succeeded");
+        String rest = given().accept("text/event-stream")
+            .header("Last-Event-ID", ids.get(2))
+            .get("/v1/fine_tuning/jobs/" + id + "/events")
+            .then()
+            .extract()
+            .asString();
+        assertThat(rest).isEqualTo(all.substring(all.indexOf("id: " + ids.get(3))));
+    }
+
+    @Test
+    void shouldCancelPauseAndResume() throws Exception {
+        training.hold();
+        String running = created("{\"steps\": 5}");
+        training.awaitHeld();
+        String queued = created("{\"steps\": 1}");
+
+        when().post("/v1/fine_tuning/jobs/" + queued + "/cancel")
+            .then()
+            .statusCode(200)
+            .body("status", is("cancelled"));
+        when().post("/v1/fine_tuning/jobs/" + queued + "/cancel")
+            .then()
+            .statusCode(409)
+            .body("error.type", is("invalid_request_error"))
+            .body("error.code", is("invalid_status"))
+            .body("error.message", containsString("is cancelled"));
+        String waiting = created("{\"steps\": 1}");
+        when().post("/v1/fine_tuning/jobs/" + waiting + "/pause").then().statusCode(200).body("status", is("paused"));
+        when().post("/v1/fine_tuning/jobs/" + running + "/resume").then().statusCode(409);
+        when().post("/v1/fine_tuning/jobs/" + running + "/cancel").then().statusCode(200);
+        assertThat(stream(running)).contains("The job was cancelled.");
+        training.letGo();
+        when().post("/v1/fine_tuning/jobs/" + waiting + "/resume").then().statusCode(200);
+        assertThat(stream(waiting)).contains("The job has succeeded");
+        when().post("/v1/fine_tuning/jobs/" + waiting + "/cancel").then().statusCode(409);
+    }
+
+    // ---------------------------------------------------------------- mistakes
+
+    @Test
+    void shouldNameAnUnknownSelectorAndTheKnownOnes() {
+        post(body("{\"rollouts\": {\"selector\": \"best\"}}")).statusCode(400)
+            .body("error.param", is("method.reinforcement.d3s.rollouts.selector"))
+            .body("error.code", is("unknown_plugin"))
+            .body("error.type", is("invalid_request_error"))
+            .body("error.message",
+                    is("There is no rollout selector 'best'; known: all, d3s-cross, d3s-intra."));
+    }
+
+    @Test
+    void shouldRefuseAKeepRatioOfZero() {
+        post(body("{\"tokens\": {\"keep\": {\"from\": 0, \"to\": 1}}}")).statusCode(400)
+            .body("error.param", is("method.reinforcement.d3s.tokens.keep.from"))
+            .body("error.message", is("'method.reinforcement.d3s.tokens.keep.from' is 0 but must be a number above 0 "
+                    + "to 1."));
+    }
+
+    @Test
+    void shouldNameAMissingFile() {
+        post(body("file-missing", "{}")).statusCode(400)
+            .body("error.param", is("training_file"))
+            .body("error.code", is("file_not_found"))
+            .body("error.message", containsString("upload one with POST /v1/files"));
+    }
+
+    @Test
+    void shouldNameTheMalformedRow() {
+        String rows = IntStream.rangeClosed(1, 5000)
+            .mapToObj(line -> line == 4711 ? "{\"prompt\": \"1+\n" : ROW)
+            .collect(Collectors.joining());
+        post(body(upload(rows), "{}")).statusCode(400)
+            .body("error.param", is("training_file"))
+            .body("error.code", is("invalid_dataset"))
+            .body("error.message", startsWith("Line 4711 "));
+    }
+
+    @Test
+    void shouldRefuseAPromptLongerThanTheContext() {
+        String file = upload(ROW + "{\"prompt\": \"" + "1".repeat(900) + "\"}\n");
+        post(body(file, "{\"sampling\": {\"max_tokens\": 200}}")).statusCode(400)
+            .body("error.param", is("training_file"))
+            .body("error.message", is("Line 2: the prompt has 900 tokens; with max_tokens 200 it does not fit into the "
+                    + "context of 1024."));
+    }
+
+    @Test
+    void shouldRefuseAModelWithoutTokenizer() {
+        post(body("{}").replace("\"base\"", "\"no-tokenizer\"")).statusCode(400)
+            .body("error.param", is("model"))
+            .body("error.code", is("invalid_model"))
+            .body("error.message", is("The model 'no-tokenizer' has no tokenizer.json; add the one it was trained "
+                    + "with."));
+    }
+
+    @Test
+    void shouldReportAllMistakesAtOnce() {
+        JsonPath error = post("""
+                {"model": "nobody", "training_file": "file-missing", "colour": "red", "seed": "seven",
+                 "method": {"type": "reinforcement", "reinforcement": {
+                   "grader": {"type": "python", "source": "..."},
+                   "hyperparameters": {"batch_size": "auto", "n_epochs": 0},
+                   "d3s": {"stepz": 3, "rollouts": {"keep": 0, "schedule": "steep"},
+                           "tokens": {"selector": {"name": "advantage-entropy", "config": {"scope": "line", "x": 1}}},
+                           "objective": {"name": "ppo"}, "optimizer": "adam"}}}}""").statusCode(400)
+            .extract()
+            .jsonPath();
+
+        assertThat(error.getList("error.errors.param", String.class)).containsExactlyInAnyOrder("model",
+                "training_file", "colour", "seed", "method.reinforcement.grader.type",
+                "method.reinforcement.hyperparameters.n_epochs", "method.reinforcement.d3s.stepz",
+                "method.reinforcement.d3s.rollouts.keep", "method.reinforcement.d3s.rollouts.schedule",
+                "method.reinforcement.d3s.tokens.selector.config.scope",
+                "method.reinforcement.d3s.tokens.selector.config.x", "method.reinforcement.d3s.objective.name",
+                "method.reinforcement.d3s.optimizer");
+        assertThat(error.getString("error.param")).isEqualTo(error.getString("error.errors[0].param"));
+        assertThat(error.getString("error.message")).startsWith("13 mistakes: (1) ")
+            .contains("(13) ")
+            .contains("Put the code behind a URL and use a grader of type 'http'")
+            .contains("Unknown member 'stepz' in 'method.reinforcement.d3s'; known members: preset, group_size,");
+    }
+
+    @Test
+    void shouldSayWhereTheJsonIsBroken() {
+        post("{\"model\": \"base\",\n \"training_file\" \"x\"}").statusCode(400)
+            .body("error.code", is("invalid_json"))
+            .body("error.param", nullValue())
+            .body("error.message", startsWith("The request is not JSON, at line 2, column "));
+        post("").statusCode(400).body("error.code", is("invalid_json"));
+        post("[1]").statusCode(400).body("error.code", is("invalid_type"));
+    }
+
+    @Test
+    void shouldAnswerUnknownIdsPathsMethodsAndTypesInTheSameShape() {
+        for (String path : List.of("", "/events", "/checkpoints", "/metrics")) {
+            when().get("/v1/fine_tuning/jobs/ftjob-none" + path)
+                .then()
+                .statusCode(404)
+                .body("error.message", is("There is no job 'ftjob-none'."))
+                .body("error.code", is("job_not_found"));
+        }
+        given().accept("text/event-stream")
+            .get("/v1/fine_tuning/jobs/ftjob-none/events")
+            .then()
+            .statusCode(404)
+            .body("error.code", is("job_not_found"));
+        when().post("/v1/fine_tuning/jobs/ftjob-none/cancel").then().statusCode(404);
+        when().get("/v1/nothing").then().statusCode(404).body("error.message", containsString("/v1/nothing"));
+        when().delete("/v1/fine_tuning/jobs")
+            .then()
+            .statusCode(405)
+            .body("error.type",
+                    is("invalid_request_error"));
+        given().contentType(ContentType.TEXT)
+            .body("x")
+            .post("/v1/fine_tuning/jobs")
+            .then()
+            .statusCode(415)
+            .body("error.message", containsString("application/json"));
+    }
+
+    @Test
+    void shouldShowWhyAJobFailed() {
+        training.failAt(0, () -> {
+            throw new IllegalStateException("a bug");
+        });
+        String id = created("{\"steps\": 1}");
+        assertThat(stream(id)).contains("The job has failed");
+        when().get("/v1/fine_tuning/jobs/" + id)
+            .then()
+            .body("status", is("failed"))
+            .body("error.code", equalTo("internal_error"))
+            .body("error.message", containsString("its log has the details under job " + id));
+    }
+}

@@ -1,0 +1,39 @@
+package dev.d3s.server.api;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+
+import dev.d3s.server.job.ScriptedTraining;
+import dev.d3s.server.job.TestCatalogs;
+import io.quarkus.test.junit.QuarkusTestProfile;
+
+/**
+ * The real server on a home of its own, with base models {@code base} and {@code no-tokenizer}; training and sampling are
+ * scripted, so that HTTP is tested without engines.
+ */
+public class ScriptedServer implements QuarkusTestProfile {
+    @Override
+    public Map<String, String> getConfigOverrides() {
+        try {
+            Path home = Files.createTempDirectory("d3s-http");
+            for (String name : new String[]{"base", "no-tokenizer"}) {
+                Path directory = Files.createDirectories(home.resolve("models").resolve(name));
+                Files.writeString(directory.resolve("config.json"), "{\"max_position_embeddings\": 1024}");
+            }
+            Files.writeString(home.resolve("models/base/tokenizer.json"), "{}");
+            return Map.of("d3s.home", home.toString(), "d3s.files.limit", "1M", "d3s.events.heartbeat", "PT0.05S",
+                    "quarkus.http.test-port", "0");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Override
+    public Set<Class<?>> getEnabledAlternatives() {
+        return Set.of(ScriptedTraining.class, TestCatalogs.class, ScriptedCompletions.class);
+    }
+}

@@ -1,0 +1,415 @@
+package dev.d3s.server.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import dev.d3s.server.training.TrainingRequest;
+import dev.d3s.server.training.TrainingStopped;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+
+class JobServiceTest {
+    private final Path home;
+
+    private final List<TestServer> servers = new ArrayList<>();
+    private TestServer server;
+
+    JobServiceTest(@TempDir Path home) {
+        this.home = home;
+        TestServer.baseModel(home, "base");
+        this.server = started();
+    }
+
+    private TestServer started() {
+        TestServer started = new TestServer(home);
+        started.jobs.start();
+        servers.add(started);
+        return started;
+    }
+
+    @BeforeEach
+    void allowEverything() {
+        server.training.reset();
+    }
+
+    @AfterEach
+    void close() {
+        servers.forEach(TestServer::close);
+    }
+
+    private List<String> messages(TestServer server, String job) {
+        return server.jobs.events(job, null, 1000).elements().reversed().stream().map(JobEvent::message).toList();
+    }
+
+    @Test
+    void shouldTrainAJobAndOfferItsModel() throws Exception {
+        Job job = server.jobs.create(server.request(5));
+        assertThat(job.status()).isIn(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED);
+
+        Job done = server.await(job.id(), JobStatus.SUCCEEDED);
+
+        assertThat(done.trainedTokens()).isEqualTo(50);
+        assertThat(done.completedSteps()).isEqualTo(5);
+        assertThat(done.finishedAt()).isNotNull();
+        assertThat(done.fineTunedModel()).startsWith("ft:base:d3s::");
+        assertThat(server.jobs.checkpoints(job.id(), null, 10).elements()).extracting(Checkpoint::step)
+            .containsExactly(5, 4, 2);
+        ModelCatalog.Model model = server.models.model(String.valueOf(done.fineTunedModel()));
+        assertThat(model.directory().resolve("state.txt")).hasContent("5");
+        assertThat(server.models.model(model.id() + ":ckpt-step-4").directory().resolve("state.txt")).hasContent("4");
+        MetricSeries metrics = server.jobs.metrics(job.id(), Set.of(), -1);
+        assertThat(metrics.steps()).containsExactly(-1, 0, 1, 2, 3, 4);
+        assertThat(metrics.values().get("accuracy")).containsExactly(0.25, null, null, null, null, null);
+        assertThat(metrics.values().get("trained_tokens")).containsExactly(null, 10.0, 20.0, 30.0, 40.0, 50.0);
+    }
+
+    @Test
+    void shouldStartAJobFromACheckpointOfAnother() throws Exception {
+        Job first = server.await(server.jobs.create(server.request(4)).id(), JobStatus.SUCCEEDED);
+        String checkpoint = first.fineTunedModel() + ":ckpt-step-2";
+
+        Job second = server.jobs
+            .create(server.request(1).put("model", checkpoint).put("suffix", "again"));
+        Job done = server.await(second.id(), JobStatus.SUCCEEDED);
+
+        assertThat(done.fineTunedModel()).startsWith("ft:base:d3s:again:");
+        assertThat(server.training.requests).last()
+            .extracting(TrainingRequest::model)
+            .isEqualTo(server.models.model(checkpoint).directory());
+    }
+
+    @Test
+    void shouldRunQueuedJobsInOrder() throws Exception {
+        server.training.hold();
+        List<String> ids = IntStream.range(0, 3)
+            .mapToObj(index -> server.jobs.create(server.request(1 + index)).id())
+            .toList();
+        server.training.awaitHeld();
+        assertThat(server.jobs.list(null, 10, Map.of()).elements()).extracting(Job::id)
+            .containsExactlyElementsOf(ids.reversed());
+        server.training.letGo();
+
+        server.await(ids.getLast(), JobStatus.SUCCEEDED);
+
+        assertThat(server.training.requests).extracting(request -> request.settings().steps()).containsExactly(1, 2, 3);
+    }
+
+    @Test
+    void shouldCancelAQueuedJobAtOnceAndARunningOneAfterACheckpoint() throws Exception {
+        server.training.hold();
+        Job running = server.jobs.create(server.request(10));
+        server.training.awaitHeld();
+        Job queued = server.jobs.create(server.request(10));
+
+        assertThat(server.jobs.cancel(queued.id()).status()).isEqualTo(JobStatus.CANCELLED);
+        server.jobs.cancel(running.id());
+        Job cancelled = server.await(running.id(), JobStatus.CANCELLED);
+
+        assertThat(cancelled.finishedAt()).isNotNull();
+        assertThat(server.jobs.checkpoints(running.id(), null, 10).elements()).extracting(Checkpoint::step)
+            .containsExactly(0);
+        assertThat(server.training.requests).hasSize(1);
+        assertThatThrownBy(() -> server.jobs.cancel(running.id())).isInstanceOf(ConflictException.class)
+            .hasMessage("The job '" + running.id() + "' is cancelled, so it cannot become cancelled.");
+    }
+
+    @Test
+    void shouldPauseAndGoOnWhereItStopped() throws Exception {
+        server.training.hold();
+        Job job = server.jobs.create(server.request(6));
+        server.training.awaitHeld();
+        server.training.allow(3);
+        awaitSteps(job.id(), 3);
+        server.jobs.pause(job.id());
+        Job paused = server.await(job.id(), JobStatus.PAUSED);
+        assertThat(paused.completedSteps()).isEqualTo(3);
+        server.training.letGo();
+
+        server.jobs.resume(job.id());
+        Job done = server.await(job.id(), JobStatus.SUCCEEDED);
+
+        assertThat(done.epoch()).isEqualTo(2);
+        assertThat(server.training.requests).last()
+            .extracting(TrainingRequest::resumeFrom)
+            .isEqualTo(server.models.checkpointDirectory(job.id(), 3));
+        assertThat(server.jobs.metrics(job.id(), Set.of("reward_mean"), 0).steps()).containsExactly(0, 1, 2, 3, 4, 5);
+    }
+
+    private void awaitSteps(String id, int steps) throws InterruptedException {
+        server.jobs.follow(id, null, new JobService.Follower() {
+            @Override
+            public boolean event(JobEvent event) {
+                return server.jobs.job(id).completedSteps() < steps;
+            }
+
+            @Override
+            public boolean quiet() {
+                return server.jobs.job(id).completedSteps() < steps;
+            }
+        });
+    }
+
+    @Test
+    void shouldFindEverythingAgainAfterARestartAndResumeFromTheLastCheckpoint() throws Exception {
+        server.training.hold();
+        Job running = server.jobs.create(server.request(6));
+        server.training.awaitHeld();
+        server.training.allow(3);
+        awaitSteps(running.id(), 3);
+        Job queued = server.jobs.create(server.request(1));
+        // the first process is gone as far as the second can know: it was given no chance to end anything
+        TestServer next = started();
+
+        Job interrupted = next.jobs.job(running.id());
+        assertThat(interrupted.status()).isEqualTo(JobStatus.PAUSED);
+        assertThat(interrupted.error()).isEqualTo(new Job.JobError("interrupted",
+                "The job was interrupted by a restart of the server; resume it with POST /v1/fine_tuning/jobs/"
+                        + running.id() + "/resume.",
+                null));
+        assertThat(next.await(queued.id(), JobStatus.SUCCEEDED).spec()).isEqualTo(queued.spec());
+        assertThat(next.jobs.metrics(running.id(), Set.of(), 0).steps()).containsExactly(0, 1, 2);
+        assertThat(next.jobs.checkpoints(running.id(), null, 10).elements()).extracting(Checkpoint::step)
+            .containsExactly(2);
+        assertThat(messages(next, running.id())).contains("Step 1/6: reward mean 0.000",
+                "The job was interrupted by a restart of the server; resume it with POST /v1/fine_tuning/jobs/"
+                        + running.id() + "/resume.");
+
+        next.jobs.resume(running.id());
+        Job done = next.await(running.id(), JobStatus.SUCCEEDED);
+        assertThat(done.error()).isNull();
+        assertThat(next.training.requests).last()
+            .extracting(TrainingRequest::resumeFrom)
+            .isEqualTo(next.models.checkpointDirectory(running.id(), 2));
+        List<String> before = messages(next, running.id());
+        long metricsBefore = next.jobs.metrics(running.id(), Set.of(), -1).steps().size();
+
+        // the run of the first process comes back to life: its epoch is over, nothing it writes counts
+        server.training.letGo();
+        server.close();
+        assertThat(messages(next, running.id())).isEqualTo(before);
+        assertThat(next.jobs.metrics(running.id(), Set.of(), -1).steps()).hasSize((int) metricsBefore);
+        assertThat(next.jobs.job(running.id()).status()).isEqualTo(JobStatus.SUCCEEDED);
+    }
+
+    @Test
+    void shouldPauseTheRunningJobWhenTheServerStops() throws Exception {
+        server.training.hold();
+        Job job = server.jobs.create(server.request(6));
+        server.training.awaitHeld();
+
+        server.jobs.close();
+
+        TestServer next = started();
+        assertThat(next.jobs.job(job.id()).status()).isEqualTo(JobStatus.PAUSED);
+        assertThat(messages(next, job.id())).last()
+            .asString()
+            .startsWith("The job was interrupted because the server stopped; resume it with POST");
+    }
+
+    @Test
+    void shouldFailAJobWithWordsAndGoOn() throws Exception {
+        assertFailure(() -> {
+            throw new D3sException(ErrorCategory.USER, "loss_not_finite", "The loss is NaN in step 2: lower it.");
+        }, "loss_not_finite", "The loss is NaN in step 2: lower it.");
+        assertFailure(() -> {
+            throw new IOException("No space left on device");
+        }, "disk_full", "The disk was full while training: free space under d3s.home, or move it to a larger disk, and "
+                + "try again.");
+        assertFailure(() -> {
+            throw new OutOfMemoryError("Java heap space");
+        }, "out_of_memory",
+                "The server ran out of memory: use a smaller batch_size, group_size or max_tokens, or give it "
+                        + "more memory.");
+        assertFailure(() -> {
+            throw new IllegalStateException("a bug");
+        }, "internal_error", null);
+        assertFailure(() -> {
+            throw new TrainingStopped();
+        }, "internal_error", "The training stopped although nobody asked for it.");
+
+        server.training.reset();
+        server.await(server.jobs.create(server.request(1)).id(), JobStatus.SUCCEEDED);
+    }
+
+    private void assertFailure(ScriptedTraining.Fault fault, String code, @Nullable String message) throws Exception {
+        server.training.failAt(1, fault);
+        Job failed = server.await(server.jobs.create(server.request(3)).id(), JobStatus.FAILED);
+        Job.JobError error = failed.error();
+        assertThat(error).isNotNull();
+        assertThat(error.code()).isEqualTo(code);
+        if (message == null) {
+            assertThat(error.message())
+                .isEqualTo("The server failed (IllegalStateException); its log has the details under job "
+                        + failed.id() + ".");
+        } else {
+            assertThat(error.message()).isEqualTo(message);
+        }
+        assertThat(messages(server, failed.id())).last().isEqualTo("The job has failed: " + error.message());
+        assertThat(failed.finishedAt()).isNotNull();
+    }
+
+    @Test
+    void shouldLeaveNoHalfWrittenCheckpointBehind() throws Exception {
+        Path jobsDirectory = home.resolve("jobs");
+        Files.writeString(jobsDirectory, "in the way of every checkpoint");
+
+        Job failed = server.await(server.jobs.create(server.request(3)).id(), JobStatus.FAILED);
+
+        assertThat(failed.error()).isNotNull().extracting(Job.JobError::code).isEqualTo("io_error");
+        assertThat(server.jobs.checkpoints(failed.id(), null, 10).elements()).isEmpty();
+        Files.delete(jobsDirectory);
+        server.jobs.resume(failed.id());
+        server.await(failed.id(), JobStatus.SUCCEEDED);
+        assertThat(home.resolve("jobs").resolve(failed.id()).resolve("checkpoints"))
+            .isDirectoryContaining("glob:**step-3")
+            .isDirectoryNotContaining("glob:**.tmp");
+    }
+
+    @Test
+    void shouldFollowEventsWithoutLosingOneAndContinueAfterOne() throws Exception {
+        server.training.hold();
+        Job job = server.jobs.create(server.request(50));
+        List<JobEvent> live = new ArrayList<>();
+        Thread follower = Thread.ofVirtual().start(() -> collect(job.id(), null, live));
+        server.training.awaitHeld();
+        server.training.letGo();
+        follower.join();
+
+        List<JobEvent> stored = server.jobs.events(job.id(), null, 1000).elements().reversed();
+        assertThat(live).isEqualTo(stored);
+        assertThat(stored).extracting(JobEvent::sequence)
+            .containsExactlyElementsOf(LongStream.rangeClosed(1, stored.size()).boxed().toList());
+        assertThat(live).last().extracting(JobEvent::message).asString().startsWith("The job has succeeded");
+
+        List<JobEvent> rest = new ArrayList<>();
+        collect(job.id(), stored.get(9).id(), rest);
+        assertThat(rest).isEqualTo(stored.subList(10, stored.size()));
+    }
+
+    private void collect(String id, @Nullable String lastEventId, List<JobEvent> into) {
+        try {
+            server.jobs.follow(id, lastEventId, new JobService.Follower() {
+                @Override
+                public boolean event(JobEvent event) {
+                    into.add(event);
+                    return true;
+                }
+
+                @Override
+                public boolean quiet() {
+                    return true;
+                }
+            });
+        } catch (InterruptedException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    @Test
+    void shouldPageThroughEventsToAnEmptyPage() throws Exception {
+        Job job = server.await(server.jobs.create(server.request(4)).id(), JobStatus.SUCCEEDED);
+        List<JobEvent> all = server.jobs.events(job.id(), null, 1000).elements();
+        List<JobEvent> paged = new ArrayList<>();
+        String after = null;
+        while (true) {
+            Page<JobEvent> page = server.jobs.events(job.id(), after, 3);
+            if (page.elements().isEmpty()) {
+                assertThat(page.hasMore()).isFalse();
+                break;
+            }
+            paged.addAll(page.elements());
+            assertThat(page.hasMore()).isEqualTo(paged.size() < all.size());
+            after = page.elements().getLast().id();
+        }
+        assertThat(paged).isEqualTo(all);
+    }
+
+    @Test
+    void shouldFindJobsByMetadata() throws Exception {
+        for (int index = 0; index < 5; index++) {
+            Job job = server.jobs.create(server.request(1)
+                .set("metadata",
+                        TestServer.json("{\"team\": \"%s\", \"run\": \"%d\"}".formatted(index % 2 == 0 ? "even" : "odd",
+                                index))));
+            server.await(job.id(), JobStatus.SUCCEEDED);
+        }
+        Page<Job> page = server.jobs.list(null, 2, Map.of("team", "even"));
+        assertThat(page.elements()).extracting(job -> job.spec().metadata().get("run")).containsExactly("4", "2");
+        assertThat(page.hasMore()).isTrue();
+        assertThat(server.jobs.list(page.elements().getLast().id(), 2, Map.of("team", "even")).elements())
+            .extracting(job -> job.spec().metadata().get("run"))
+            .containsExactly("0");
+    }
+
+    @Test
+    void shouldKeepFilesAndModelsThatAJobNeeds() throws Exception {
+        Job first = server.await(server.jobs.create(server.request(2)).id(), JobStatus.SUCCEEDED);
+        String model = String.valueOf(first.fineTunedModel());
+        server.training.hold();
+        Job second = server.jobs.create(server.request(2).put("model", model));
+
+        assertThatThrownBy(() -> server.files.delete(second.spec().trainingFile()))
+            .isInstanceOf(ConflictException.class)
+            .hasMessageContaining("is needed by job '" + second.id() + "'");
+        assertThatThrownBy(() -> server.models.delete(model)).isInstanceOf(ConflictException.class);
+        assertThatThrownBy(() -> server.models.delete("base")).isInstanceOf(InvalidRequestException.class);
+
+        server.training.letGo();
+        server.await(second.id(), JobStatus.SUCCEEDED);
+        Path directory = server.models.model(model).directory();
+        server.models.delete(model);
+        server.files.delete(second.spec().trainingFile());
+        assertThat(directory).doesNotExist();
+        assertThat(server.models.find(model)).isEmpty();
+        assertThat(server.files.find(second.spec().trainingFile())).isEmpty();
+        assertThat(server.models.models()).extracting(ModelCatalog.Model::id).doesNotContain(model);
+    }
+
+    @Test
+    void shouldFailAJobWhoseModelWentAway() throws Exception {
+        server.training.hold();
+        Job first = server.jobs.create(server.request(1));
+        server.training.awaitHeld();
+        TestServer.baseModel(home, "short-lived");
+        Job second = server.jobs.create(server.request(1).put("model", "short-lived"));
+        Files.delete(home.resolve("models/short-lived/config.json"));
+        server.training.letGo();
+
+        server.await(first.id(), JobStatus.SUCCEEDED);
+        assertThat(server.await(second.id(), JobStatus.FAILED).error()).isNotNull()
+            .extracting(Job.JobError::message)
+            .isEqualTo("There is no model 'short-lived'.");
+    }
+
+    @Test
+    void shouldEstimateWhenARunningJobEnds() throws Exception {
+        server.training.hold();
+        Job job = server.jobs.create(server.request(10));
+        server.training.awaitHeld();
+        assertThat(server.jobs.job(job.id()).estimatedFinish()).isNull();
+        server.training.allow(2);
+        awaitSteps(job.id(), 2);
+        Job running = server.jobs.job(job.id());
+        Long lastStep = running.lastStepAt();
+        Long started = running.runStartedAt();
+        assertThat(lastStep).isNotNull();
+        assertThat(started).isNotNull();
+        assertThat(running.estimatedFinish()).isEqualTo(lastStep + (lastStep - started) * 4);
+    }
+}

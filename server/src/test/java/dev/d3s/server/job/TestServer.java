@@ -1,0 +1,119 @@
+package dev.d3s.server.job;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+import org.flywaydb.core.Flyway;
+import org.sqlite.SQLiteConfig;
+import org.sqlite.SQLiteDataSource;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.d3s.server.config.ServerSettings;
+
+/** Jobs over a real database in a directory, without Quarkus. A second one over the same directory is a restart. */
+final class TestServer implements AutoCloseable {
+    static final ObjectMapper JSON = new ObjectMapper();
+
+    final ServerSettings settings;
+    final TestCatalogs catalogs = new TestCatalogs();
+    final ScriptedTraining training = new ScriptedTraining();
+    final Stores stores;
+    final FileService files;
+    final ModelCatalog models;
+    final JobService jobs;
+
+    TestServer(Path home) {
+        settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50));
+        SQLiteConfig config = new SQLiteConfig();
+        config.setJournalMode(SQLiteConfig.JournalMode.WAL);
+        config.setBusyTimeout(10_000);
+        config.enforceForeignKeys(true);
+        config.setTransactionMode(SQLiteConfig.TransactionMode.IMMEDIATE);
+        SQLiteDataSource source = new SQLiteDataSource(config);
+        source.setUrl("jdbc:sqlite:" + home.resolve("d3s.db"));
+        Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
+        stores = new Stores(source, catalogs, catalogs);
+        files = new FileService(stores, settings);
+        models = new ModelCatalog(stores, settings);
+        jobs = new JobService(stores, settings, models, files, training, catalogs, catalogs, catalogs, catalogs);
+    }
+
+    /** Puts a base model into the models directory. */
+    static void baseModel(Path home, String name) {
+        try {
+            Path directory = Files.createDirectories(home.resolve("models").resolve(name));
+            Files.writeString(directory.resolve("config.json"), "{\"max_position_embeddings\": 1024}");
+            Files.writeString(directory.resolve("tokenizer.json"), "{}");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    UploadedFile upload(String content) {
+        try {
+            Path upload = Files.createTempFile(settings.home(), "upload", ".jsonl");
+            Files.writeString(upload, content);
+            return files.add(upload, "rows.jsonl", "fine-tune");
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** A reinforcement job of some steps, with a checkpoint after each second one. */
+    ObjectNode request(int steps) {
+        return json("""
+                {"model": "base", "training_file": "%s", "seed": 7,
+                 "method": {"type": "reinforcement", "reinforcement": {
+                   "grader": {"type": "string_check", "name": "exact", "input": "{{sample.output_text}}",
+                              "reference": "{{item.answer}}"},
+                   "d3s": {"steps": %d, "checkpoint": {"interval": 2}}}}}""".formatted(
+                upload("{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n").id(), steps));
+    }
+
+    static ObjectNode json(String text) {
+        try {
+            return (ObjectNode) JSON.readTree(text);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(e);
+        }
+    }
+
+    /** Follows a job's events until it has this status. */
+    Job await(String id, JobStatus status) throws InterruptedException, TimeoutException {
+        long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+        Job[] job = {jobs.job(id)};
+        if (job[0].status() != status) {
+            jobs.follow(id, null, new JobService.Follower() {
+                @Override
+                public boolean event(JobEvent event) {
+                    return quiet();
+                }
+
+                @Override
+                public boolean quiet() {
+                    job[0] = jobs.job(id);
+                    return job[0].status() != status && System.nanoTime() < limit;
+                }
+            });
+            job[0] = jobs.job(id);
+        }
+        if (job[0].status() != status) {
+            throw new TimeoutException("Job is " + job[0].status() + ", not " + status + ": " + job[0].error());
+        }
+        return job[0];
+    }
+
+    @Override
+    public void close() {
+        training.letGo();
+        jobs.close();
+    }
+}
