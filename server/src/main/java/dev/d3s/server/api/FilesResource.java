@@ -73,7 +73,7 @@ class FilesResource {
 
     @GET
     @Path("/{id}/content")
-    @Produces(MediaType.APPLICATION_OCTET_STREAM)
+    @Produces(MediaType.WILDCARD) // clients ask for types of their own here
     @Operation(summary = "Download a file")
     public Response content(@RestPath String id) {
         return Response.ok(files.content(files.file(id)).toFile())

@@ -11,8 +11,8 @@ import io.vertx.ext.web.Router;
 /** Refuses what announces itself as too large with words; the HTTP server alone would answer with an empty body. */
 @Singleton
 class UploadLimit {
-    /** Before the HTTP server's own check. */
-    private static final int FIRST = -1_000;
+    /** Before the HTTP server reads the body, which is where it looks at the length. */
+    private static final int FIRST = Integer.MIN_VALUE;
 
     private final RequestJson json;
     private final long limit;

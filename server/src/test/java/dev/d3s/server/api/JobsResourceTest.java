@@ -13,10 +13,18 @@ import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.nullValue;
 import static org.hamcrest.Matchers.startsWith;
 
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 import jakarta.inject.Inject;
 
@@ -24,6 +32,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 import dev.d3s.server.job.ScriptedTraining;
+import io.quarkus.test.common.http.TestHTTPResource;
 import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.http.ContentType;
@@ -39,6 +48,9 @@ class JobsResourceTest {
 
     @Inject
     ScriptedTraining training;
+
+    @TestHTTPResource("/")
+    URI base;
 
     @AfterEach
     void reset() {
@@ -100,7 +112,7 @@ class JobsResourceTest {
         assertThat(job.getString("id")).startsWith("ftjob-");
         assertThat(job.getString("organization_id")).isEqualTo("d3s");
         assertThat(job.getMap("hyperparameters"))
-            .isEqualTo(java.util.Map.of("n_epochs", 1, "batch_size", 16, "learning_rate_multiplier", 1.0f));
+            .isEqualTo(Map.of("n_epochs", 1, "batch_size", 16, "learning_rate_multiplier", 1.0f));
         assertThat(job.getString("metadata.team")).isEqualTo("reasoning");
         assertThat(job.getString("method.reinforcement.d3s.preset")).isEqualTo("d3s");
         assertThat(job.getString("method.reinforcement.d3s.rollouts.selector.name")).isEqualTo("d3s-cross");
@@ -229,6 +241,31 @@ class JobsResourceTest {
             .extract()
             .asString();
         assertThat(rest).isEqualTo(all.substring(all.indexOf("id: " + ids.get(3))));
+    }
+
+    @Test
+    void shouldSendEventsWhileTheJobStillRuns() throws Exception {
+        training.hold();
+        String id = created("{\"steps\": 1}");
+        training.awaitHeld();
+        HttpRequest request = HttpRequest.newBuilder(base.resolve("/v1/fine_tuning/jobs/" + id + "/events"))
+            .header("Accept", "text/event-stream")
+            .build();
+        try (HttpClient http = HttpClient.newHttpClient();
+                Stream<String> lines = http.send(request, HttpResponse.BodyHandlers.ofLines()).body()) {
+            Iterator<String> stream = lines.iterator();
+            List<String> early = new ArrayList<>();
+            // a heartbeat comes only while the stream waits for the job, which stands at the gate
+            do {
+                early.add(stream.next());
+            } while (!early.getLast().equals(": quiet"));
+            assertThat(String.join("", early)).contains("The job has started.").doesNotContain("succeeded");
+
+            training.letGo();
+            List<String> late = new ArrayList<>();
+            stream.forEachRemaining(late::add);
+            assertThat(String.join("", late)).contains("The job has succeeded");
+        }
     }
 
     @Test

@@ -1,0 +1,298 @@
+package dev.d3s.server.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.d3s.server.job.DatasetChecks.DatasetReport;
+import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.training.EvaluationSettings;
+import dev.d3s.server.training.ObjectiveSettings;
+import dev.d3s.server.training.OptimizerSettings;
+import dev.d3s.server.training.PluginChoice;
+import dev.d3s.server.training.ReinforcementSettings;
+import dev.d3s.server.training.ReinforcementSettings.EntropySource;
+import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
+import dev.d3s.server.training.SelectionSettings;
+import dev.d3s.server.training.SupervisedSettings;
+
+class JobSpecReaderTest {
+    private static final TestCatalogs CATALOGS = new TestCatalogs();
+    private static final PluginChoice EXACT = new PluginChoice("string_check",
+            Map.of("input", "{{sample.output_text}}", "reference", "{{item.answer}}", "operation", "eq"));
+
+    /** One model, two files of 100 rows. */
+    private static final class OneOfEach implements JobSpecReader.References {
+        @Override
+        public Optional<Path> model(String id) {
+            return id.equals("base") ? Optional.of(Path.of("base")) : Optional.empty();
+        }
+
+        @Override
+        public List<String> modelIds() {
+            return List.of("base");
+        }
+
+        @Override
+        public List<String> modelProblems(Path directory) {
+            return List.of();
+        }
+
+        @Override
+        public Optional<Path> file(String id) {
+            return id.equals("file-1") || id.equals("file-2") ? Optional.of(Path.of(id)) : Optional.empty();
+        }
+
+        @Override
+        public DatasetReport dataset(Path file, DatasetUse use) {
+            return new DatasetReport(100, List.of());
+        }
+    }
+
+    private static JobSpec read(JsonNode request) {
+        return new JobSpecReader(CATALOGS, CATALOGS, new OneOfEach()).read(request);
+    }
+
+    private static ObjectNode reinforcement() {
+        return TestServer.json("""
+                {"model": "base", "training_file": "file-1", "method": {"type": "reinforcement", "reinforcement": {
+                   "grader": {"type": "string_check", "name": "exact", "input": "{{sample.output_text}}",
+                              "reference": "{{item.answer}}"}}}}""");
+    }
+
+    private static ObjectNode withD3s(String d3s) {
+        ObjectNode request = reinforcement();
+        request.withObject("/method/reinforcement").set("d3s", TestServer.json(d3s));
+        return request;
+    }
+
+    private static List<Mistake> mistakes(JsonNode request) {
+        try {
+            read(request);
+        } catch (InvalidRequestException e) {
+            return e.mistakes();
+        }
+        throw new AssertionError("The request was accepted: " + request);
+    }
+
+    @Test
+    void shouldFillInD3sWithItsDefaults() {
+        PluginChoice linear = PluginChoice.of("linear");
+        assertThat(read(reinforcement()).settings()).isEqualTo(new ReinforcementSettings("d3s", 7, 16, 16, 256, 1,
+                ReinforcementSettings.AdvantageScale.GROUP, 1e-6,
+                new SelectionSettings(
+                        new PluginChoice("d3s-cross", Map.of("pool", "batch", "fill_with_zero_advantage", false)), 0.25,
+                        0.75, linear),
+                new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.2, 1, linear),
+                TokenNorm.KEPT, EntropySource.ROLLOUT,
+                new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), EXACT, 30,
+                new OptimizerSettings(1e-5, OptimizerSettings.Decay.CONSTANT, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
+                new EvaluationSettings(0, 256), 50));
+    }
+
+    @Test
+    void shouldReadEveryMember() {
+        ObjectNode request = withD3s(
+                """
+                        {"preset": "grpo", "steps": 9, "group_size": 4, "sampling": {"max_tokens": 48, "temperature": 0.7},
+                         "advantage": {"scale": "batch", "min_range": 0},
+                         "rollouts": {"selector": {"name": "d3s-cross", "config": {"pool": "intra"}}, "keep": 0.5,
+                                      "schedule": {"name": "linear"}},
+                         "tokens": {"selector": "advantage-entropy", "keep": {"from": 0.3}, "schedule": "linear",
+                                    "norm": "all", "entropy": "recompute"},
+                         "objective": {"name": "dapo", "clip_low": 0.1, "clip_high": 0.3, "kl_beta": 0.01, "importance_cap": 0},
+                         "grading": {"timeout_seconds": 2.5}, "evaluation": {"interval": 3},
+                         "optimizer": {"learning_rate": 2e-4, "decay": "cosine", "final_ratio": 0.1, "warmup_steps": 1,
+                                       "weight_decay": 0.01, "max_grad_norm": 0.5, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6},
+                         "checkpoint": {"interval": 0}}""");
+        request.put("validation_file", "file-2").put("seed", 11).put("suffix", "x").putObject("metadata").put("a", "b");
+        request.withObject("/method/reinforcement")
+            .set("hyperparameters", TestServer.json(
+                    "{\"batch_size\": 8, \"learning_rate_multiplier\": 0.5, \"eval_interval\": 20, \"eval_samples\": 30, "
+                            + "\"n_epochs\": \"auto\", \"reasoning_effort\": \"default\"}"));
+
+        JobSpec spec = read(request);
+
+        assertThat(spec.settings()).isEqualTo(new ReinforcementSettings("grpo", 9, 8, 4, 48, 0.7,
+                ReinforcementSettings.AdvantageScale.BATCH, 0,
+                new SelectionSettings(
+                        new PluginChoice("d3s-cross", Map.of("pool", "intra", "fill_with_zero_advantage", false)), 0.5,
+                        0.5, PluginChoice.of("linear")),
+                new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.3, 1,
+                        PluginChoice.of("linear")),
+                TokenNorm.ALL, EntropySource.RECOMPUTE,
+                new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), EXACT, 2.5,
+                new OptimizerSettings(1e-4, OptimizerSettings.Decay.COSINE, 0.1, 1, 0.01, 0.5, 0.8, 0.95, 1e-6),
+                new EvaluationSettings(3, 30), 0));
+        assertThat(spec.seed()).isEqualTo(11);
+        assertThat(spec.validationFile()).isEqualTo("file-2");
+        assertThat(spec.suffix()).isEqualTo("x");
+        assertThat(spec.metadata()).isEqualTo(Map.of("a", "b"));
+        assertThat(spec.hyperparameters()).isEqualTo(new JobSpec.Hyperparameters(1, 8, 0.5));
+        assertThat(read(spec.request())).isEqualTo(spec);
+    }
+
+    @Test
+    void shouldReadSupervisedJobs() {
+        ObjectNode request = TestServer.json("""
+                {"model": "base", "training_file": "file-1", "method": {"type": "supervised", "supervised": {
+                   "hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": "auto"},
+                   "d3s": {"max_tokens": 48, "optimizer": {"learning_rate": 0.003, "decay": "linear"}}}}}""");
+        JobSpec spec = read(request);
+        assertThat(spec.settings()).isEqualTo(new SupervisedSettings(38, 8, 48,
+                new OptimizerSettings(0.003, OptimizerSettings.Decay.LINEAR, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
+                new EvaluationSettings(0, 256), 50, null));
+        assertThat(read(spec.request())).isEqualTo(spec);
+
+        request.withObject("/method/supervised")
+            .set("grader", TestServer.json(
+                    "{\"type\": \"string_check\", \"input\": \"{{sample.output_text}}\", \"reference\": \"{{item.answer}}\"}"));
+        assertThat(((SupervisedSettings) read(request).settings()).grader()).isEqualTo(EXACT);
+    }
+
+    @Test
+    void shouldRepeatAJobFromItsExpandedRequest() {
+        JobSpec spec = read(reinforcement());
+        assertThat(read(spec.request())).isEqualTo(spec);
+        assertThat(JobSpecReader.ofStored(CATALOGS, CATALOGS).read(spec.request())).isEqualTo(spec);
+        assertThat(read(reinforcement()).seed()).isNotEqualTo(spec.seed());
+    }
+
+    @Test
+    void shouldReadAStoredJobWhosePluginsAndFilesAreGone() {
+        ObjectNode request = read(reinforcement()).request();
+        request.put("model", "gone").put("training_file", "file-gone");
+        request.withObject("/method/reinforcement/d3s/rollouts/selector").put("name", "gone");
+        request.withObject("/method/reinforcement/d3s").put("preset", "gone");
+
+        ReinforcementSettings settings = (ReinforcementSettings) JobSpecReader.ofStored(CATALOGS, CATALOGS)
+            .read(request)
+            .settings();
+
+        assertThat(settings.preset()).isEqualTo("gone");
+        assertThat(settings.rollouts().selector().name()).isEqualTo("gone");
+    }
+
+    @Test
+    void shouldCountStepsFromEpochsAndRows() {
+        ObjectNode request = reinforcement();
+        request.withObject("/method/reinforcement")
+            .putObject("hyperparameters")
+            .put("n_epochs", 2)
+            .put("batch_size", 30);
+        assertThat(read(request).settings().steps()).isEqualTo(7);
+        request.withObject("/method/reinforcement").putObject("d3s").put("steps", 3);
+        assertThat(read(request).settings().steps()).isEqualTo(3);
+    }
+
+    @Test
+    void shouldHandNestedGraderMembersOverAsText() {
+        ObjectNode request = reinforcement();
+        request.withObject("/method/reinforcement")
+            .set("grader",
+                    TestServer.json("{\"type\": \"multi\", \"graders\": {\"a\": {\"type\": \"string_check\"}}}"));
+        JobSpec spec = read(request);
+        assertThat(((ReinforcementSettings) spec.settings()).grader().config())
+            .isEqualTo(Map.of("graders", "{\"a\":{\"type\":\"string_check\"}}"));
+        assertThat(spec.request().at("/method/reinforcement/grader/graders/a/type").textValue())
+            .isEqualTo("string_check");
+        assertThat(read(spec.request())).isEqualTo(spec);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            {"group_size": 1}                        | group_size               | invalid_value
+            {"group_size": 2.5}                      | group_size               | invalid_type
+            {"group_size": "16"}                     | group_size               | invalid_type
+            {"sampling": {"temperature": 0}}         | sampling.temperature     | invalid_value
+            {"sampling": {"max_tokens": 0}}          | sampling.max_tokens      | invalid_value
+            {"sampling": {"top_p": 0.5}}             | sampling.top_p           | unknown_parameter
+            {"sampling": [1]}                        | sampling                 | invalid_type
+            {"advantage": {"scale": "sum"}}          | advantage.scale          | invalid_value
+            {"rollouts": {"keep": 1.01}}             | rollouts.keep            | invalid_value
+            {"rollouts": {"keep": "half"}}           | rollouts.keep            | invalid_type
+            {"rollouts": {"keep": {"until": 1}}}     | rollouts.keep.until      | unknown_parameter
+            {"rollouts": {"selector": 3}}            | rollouts.selector        | invalid_type
+            {"rollouts": {"selector": {"config": {}}}} | rollouts.selector.name | missing_required_parameter
+            {"rollouts": {"selector": {"name": "x"}}} | rollouts.selector.name  | unknown_plugin
+            {"rollouts": {"norm": "kept"}}           | rollouts.norm            | unknown_parameter
+            {"tokens": {"selector": "d3s-cross"}}    | tokens.selector          | unknown_plugin
+            {"tokens": {"schedule": "d3s-cross"}}    | tokens.schedule          | unknown_plugin
+            {"tokens": {"norm": "some"}}             | tokens.norm              | invalid_value
+            {"tokens": {"selector": {"name": "all", "config": {"k": 1}}}} | tokens.selector.config.k | invalid_config
+            {"objective": {"clip_low": 1.5}}         | objective.clip_low       | invalid_value
+            {"objective": {"kl_beta": -1}}           | objective.kl_beta        | invalid_value
+            {"optimizer": {"learning_rate": 0}}      | optimizer.learning_rate  | invalid_value
+            {"optimizer": {"beta1": 1}}              | optimizer.beta1          | invalid_value
+            {"optimizer": {"lr": 1}}                 | optimizer.lr             | unknown_parameter
+            {"grading": {"timeout_seconds": 0}}      | grading.timeout_seconds  | invalid_value
+            {"steps": 0}                             | steps                    | invalid_value
+            {"preset": "d4s"}                        | preset                   | unknown_preset
+            {"checkpoint": {"interval": -1}}         | checkpoint.interval      | invalid_value
+            """)
+    void shouldNameTheMemberAtFault(String d3s, String param, String code) {
+        assertThat(mistakes(withD3s(d3s))).singleElement().satisfies(mistake -> {
+            assertThat(mistake.param()).isEqualTo("method.reinforcement.d3s." + param);
+            assertThat(mistake.code()).isEqualTo(code);
+        });
+    }
+
+    @Test
+    void shouldNameWhatIsKnown() {
+        assertThat(mistakes(withD3s("{\"preset\": \"d4s\", \"tokens\": {\"selector\": \"best\", \"kepp\": 1}}")))
+            .extracting(Mistake::message)
+            .containsExactly("There is no preset 'd4s'; known presets: d3s, grpo.",
+                    "There is no token selector 'best'; known: all, advantage-entropy.",
+                    "Unknown member 'kepp' in 'method.reinforcement.d3s.tokens'; known members: selector, keep, "
+                            + "schedule, norm, entropy.");
+        ObjectNode request = reinforcement();
+        request.withObject("/method/reinforcement").putObject("grader").put("type", "vibes");
+        assertThat(mistakes(request)).singleElement()
+            .extracting(Mistake::message)
+            .isEqualTo("There is no grader 'vibes'; known: string_check, multi, http.");
+        request.put("model", "bass");
+        assertThat(mistakes(request)).first()
+            .extracting(Mistake::message)
+            .isEqualTo("There is no model 'bass'; known models: base.");
+    }
+
+    @Test
+    void shouldWantAGraderAValidationFileAndOneMethod() {
+        ObjectNode request = TestServer
+            .json("{\"model\": \"base\", \"training_file\": \"file-1\", \"method\": {\"reinforcement\": {}}}");
+        assertThat(mistakes(request)).extracting(Mistake::param).containsExactly("method.reinforcement.grader");
+        assertThat(mistakes(withD3s("{\"evaluation\": {\"interval\": 5}}"))).extracting(Mistake::param)
+            .containsExactly("validation_file");
+        ObjectNode both = reinforcement();
+        both.withObject("/method/supervised");
+        assertThat(mistakes(both)).extracting(Mistake::param).containsExactly("method.supervised");
+        ObjectNode preference = reinforcement();
+        preference.withObject("/method").put("type", "dpo");
+        assertThat(mistakes(preference)).extracting(Mistake::message)
+            .containsExactly("'method.type' must be one of supervised, reinforcement, not \"dpo\".");
+    }
+
+    @Test
+    void shouldWantTheEssentials() {
+        assertThat(mistakes(TestServer.json("{}"))).extracting(Mistake::param)
+            .containsExactly("model",
+                    "training_file");
+        assertThatExceptionOfType(InvalidRequestException.class)
+            .isThrownBy(() -> read(TestServer.JSON.getNodeFactory().textNode("x")))
+            .withMessageContaining("must be a JSON object");
+        ObjectNode request = reinforcement();
+        request.put("suffix", "no spaces").put("seed", -1).putObject("metadata").put("n", 1);
+        assertThat(mistakes(request)).extracting(Mistake::param).containsExactly("seed", "suffix", "metadata");
+    }
+}

@@ -1,0 +1,180 @@
+package dev.d3s.server.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.training.StepReport;
+import dev.d3s.server.training.TrainingTotals;
+import dev.d3s.spi.D3sException;
+
+/** The stores over a real SQLite file. */
+class StoresTest {
+    private final TestServer server;
+    private final Stores stores;
+
+    StoresTest(@TempDir Path home) {
+        TestServer.baseModel(home, "base");
+        // never started: nobody runs the jobs but the test
+        server = new TestServer(home);
+        stores = server.stores;
+    }
+
+    private Job claimed() {
+        Job queued = server.jobs.create(server.request(10));
+        return stores.jobs.claim(queued, 0, "started").orElseThrow();
+    }
+
+    private static StepReport step(int step, Map<String, Double> metrics) {
+        return new StepReport(step, 10, metrics);
+    }
+
+    @Test
+    void shouldClaimAJobOnce() {
+        Job queued = server.jobs.create(server.request(10));
+        assertThat(stores.jobs.claim(queued, 0, "started")).get().satisfies(job -> {
+            assertThat(job.status()).isEqualTo(JobStatus.RUNNING);
+            assertThat(job.epoch()).isEqualTo(1);
+        });
+        assertThat(stores.jobs.claim(queued, 0, "started")).isEmpty();
+    }
+
+    @Test
+    void shouldCommitAllOfAStepOrNothing() {
+        Job job = claimed();
+        RunRecord record = stores.run(job);
+        record.step(step(0, Map.of("loss", 1.0)), "Step 1");
+        long events = stores.events.newestBefore(job.id(), Long.MAX_VALUE, 100).size();
+
+        // the name is null: the metric's insert fails after the counters were changed
+        Map<String, Double> broken = new HashMap<>();
+        broken.put("trained_tokens", 99.0);
+        broken.put(null, 1.0);
+        assertThatThrownBy(() -> record.step(step(1, broken), "Step 2")).isInstanceOfAny(D3sException.class,
+                NullPointerException.class, IllegalArgumentException.class);
+
+        assertThat(server.jobs.job(job.id()).completedSteps()).isEqualTo(1);
+        assertThat(server.jobs.job(job.id()).trainedTokens()).isNull();
+        assertThat(stores.metrics.series(job.id(), Set.of(), -1).steps()).containsExactly(0);
+        assertThat(stores.events.newestBefore(job.id(), Long.MAX_VALUE, 100)).hasSize((int) events);
+    }
+
+    @Test
+    void shouldRefuseEveryWriteOfARunThatIsOver() {
+        Job first = claimed();
+        RunRecord stale = stores.run(first);
+        stores.jobs.move(first.id(), Set.of(JobStatus.RUNNING), JobStatus.QUEUED, JobEvent.Level.INFO, "again");
+        Job second = stores.jobs.claim(server.jobs.job(first.id()), 0, "started again").orElseThrow();
+        List<JobEvent> before = stores.events.newestBefore(first.id(), Long.MAX_VALUE, 100);
+
+        assertThatThrownBy(() -> stale.step(step(0, Map.of("loss", 1.0)), "x")).isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(() -> stale.message(JobEvent.Level.INFO, "x")).isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(() -> stale.checkpoint(new Checkpoint("ftckpt-1", first.id(), 1, 0, "m", Map.of())))
+            .isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(() -> stale.succeeded(new TrainingTotals(1, 1), "m", 1))
+            .isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(() -> stale.failed(new Job.JobError("a", "b", null)))
+            .isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(stale::cancelled).isInstanceOf(StaleRunException.class);
+
+        assertThat(stores.events.newestBefore(first.id(), Long.MAX_VALUE, 100)).isEqualTo(before);
+        assertThat(server.jobs.job(first.id())).isEqualTo(second);
+        assertThat(stores.checkpoints.latestFirst(first.id())).isEmpty();
+    }
+
+    @Test
+    void shouldForgetTheStepsThatARunRepeats() {
+        Job job = claimed();
+        RunRecord record = stores.run(job);
+        for (int step = -1; step < 5; step++) {
+            record.step(step(step, Map.of("loss", (double) step)), "x");
+        }
+        record.paused(JobEvent.Level.INFO, "paused");
+        server.jobs.resume(job.id());
+
+        Job resumed = stores.jobs.claim(server.jobs.job(job.id()), 3, "goes on").orElseThrow();
+
+        assertThat(resumed.completedSteps()).isEqualTo(3);
+        assertThat(stores.metrics.series(job.id(), Set.of(), -1).steps()).containsExactly(-1, 0, 1, 2);
+    }
+
+    @Test
+    void shouldGiveMetricsAsColumns() {
+        Job job = claimed();
+        RunRecord record = stores.run(job);
+        record.step(step(0, Map.of("loss", 1.0, "kl", 0.5)), "x");
+        record.step(step(1, Map.of("loss", 2.0)), "x");
+        record.step(step(2, Map.of("kl", 1e-300, "broken", Double.NaN)), "x");
+
+        MetricSeries all = stores.metrics.series(job.id(), Set.of(), 0);
+        assertThat(all.steps()).containsExactly(0, 1, 2);
+        assertThat(all.values()).containsOnlyKeys("kl", "loss");
+        assertThat(all.values().get("kl")).containsExactly(0.5, null, 1e-300);
+        assertThat(all.values().get("loss")).containsExactly(1.0, 2.0, null);
+        MetricSeries some = stores.metrics.series(job.id(), Set.of("loss", "none"), 1);
+        assertThat(some.steps()).containsExactly(1);
+        assertThat(some.values()).isEqualTo(Map.of("loss", List.of(2.0)));
+        record.step(step(1, Map.of("loss", 3.0)), "once more");
+        assertThat(stores.metrics.series(job.id(), Set.of("loss"), 1).values().get("loss")).containsExactly(3.0);
+    }
+
+    @Test
+    void shouldNumberEventsWithoutGapsWhileManyWrite() throws InterruptedException {
+        Job job = claimed();
+        List<Thread> threads = new ArrayList<>();
+        for (int writer = 0; writer < 4; writer++) {
+            threads.add(Thread.ofPlatform()
+                .start(() -> IntStream.range(0, 25)
+                    .forEach(index -> stores.jobs.note(job.id(), JobEvent.Level.INFO, "note " + index))));
+        }
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        List<JobEvent> events = stores.events.oldestAfter(job.id(), 0, 1000);
+        assertThat(events).extracting(JobEvent::sequence)
+            .containsExactlyElementsOf(LongStream.rangeClosed(1, 102).boxed().toList());
+        assertThat(events).allSatisfy(event -> assertThat(JobEvent.sequenceOf(event.id())).isEqualTo(event.sequence()));
+        assertThat(stores.events.newestBefore(job.id(), 3, 1)).extracting(JobEvent::sequence).containsExactly(2L);
+    }
+
+    @Test
+    void shouldReplaceTheCheckpointOfAStepThatRanAgain() {
+        Job job = claimed();
+        RunRecord record = stores.run(job);
+        record.checkpoint(new Checkpoint("ftckpt-1", job.id(), 2, 1, "m:ckpt-step-2", Map.of("loss", 1.0)));
+        record.checkpoint(new Checkpoint("ftckpt-2", job.id(), 2, 2, "m:ckpt-step-2", Map.of("loss", 2.0)));
+        assertThat(stores.checkpoints.latestFirst(job.id())).containsExactly(
+                new Checkpoint("ftckpt-2", job.id(), 2, 2, "m:ckpt-step-2", Map.of("loss", 2.0)));
+        assertThat(stores.checkpoints.byModel("m:ckpt-step-2")).isPresent();
+    }
+
+    @Test
+    void shouldSayThatTheDiskIsFull() {
+        assertThatThrownBy(() -> stores.database.change(connection -> {
+            throw new SQLException("[SQLITE_FULL] Insertion failed because database is full");
+        })).isInstanceOfSatisfying(D3sException.class, e -> {
+            assertThat(e.code()).isEqualTo("disk_full");
+            assertThat(e).hasMessageContaining("free space under d3s.home");
+        });
+    }
+
+    @Test
+    void shouldMakeIdsThatRiseWithTime() {
+        Identifiers identifiers = new Identifiers();
+        List<String> ids = IntStream.range(0, 10_000).mapToObj(index -> identifiers.next("file")).toList();
+        assertThat(ids).isSorted().doesNotHaveDuplicates().allMatch(id -> id.matches("file-[0-9a-z]{24}"));
+    }
+}
