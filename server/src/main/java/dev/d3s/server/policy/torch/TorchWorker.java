@@ -1,9 +1,11 @@
 package dev.d3s.server.policy.torch;
 
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
 
 import ai.djl.engine.EngineException;
@@ -16,6 +18,8 @@ import ai.djl.pytorch.jni.JniUtils;
 final class TorchWorker implements AutoCloseable {
     private final ExecutorService thread;
     private final int intraOpThreads;
+    private final Thread stopper = new Thread(this::finishBeforeExit, "d3s-stopper");
+    private volatile boolean stopping;
 
     TorchWorker(String name, int intraOpThreads) {
         this.intraOpThreads = intraOpThreads;
@@ -25,11 +29,15 @@ final class TorchWorker implements AutoCloseable {
             JniUtils.setGraphExecutorOptimize(false);
             return true;
         });
+        Runtime.getRuntime().addShutdownHook(stopper);
     }
 
     /** Runs on this thread, after what was submitted before. */
     <T> CompletableFuture<T> submit(Supplier<T> task) {
         return CompletableFuture.supplyAsync(() -> {
+            if (stopping) {
+                throw new CancellationException("The server is stopping");
+            }
             // a part of this number is the process's, which another policy may have changed
             if (JniUtils.getNumThreads() != intraOpThreads) {
                 JniUtils.setNumThreads(intraOpThreads);
@@ -60,8 +68,26 @@ final class TorchWorker implements AutoCloseable {
         }
     }
 
+    /**
+     * When the process is told to end in the middle of a native call, waits for the call: libtorch's own memory disappears
+     * when the process exits, and a thread still inside would crash it. What is queued is cancelled.
+     */
+    private void finishBeforeExit() {
+        stopping = true;
+        try {
+            CompletableFuture.runAsync(() -> {}, thread).join();
+        } catch (RejectedExecutionException e) {
+            // closed just now: nothing runs
+        }
+    }
+
     @Override
     public void close() {
         thread.close();
+        try {
+            Runtime.getRuntime().removeShutdownHook(stopper);
+        } catch (IllegalStateException e) {
+            // the process is ending and the hook is running: it finds nothing to wait for
+        }
     }
 }

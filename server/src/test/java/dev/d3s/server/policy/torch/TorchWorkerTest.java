@@ -1,0 +1,72 @@
+package dev.d3s.server.policy.torch;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import ai.djl.ndarray.NDManager;
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.policy.Objective;
+import dev.d3s.server.policy.OptimizerStep;
+
+class TorchWorkerTest {
+    @TempDir
+    Path directory;
+
+    /** Trains until the process is told to end. */
+    static final class Endless {
+        public static void main(String[] arguments) {
+            ModelConfig config = new ModelConfig(4096, 64, 4, 4, 2, 16, 176, 128, 1e4, 1e-6, true, List.of(0));
+            try (TorchPolicy policy = TorchPolicy.open(config, RandomWeights.of(config, 1),
+                    TorchPolicySettings.forModel(config, 2))) {
+                var sequences = new RandomSequences(config, 1).withoutReference().of(64, 16, 100);
+                for (int count = 0;; count++) {
+                    policy.update(sequences, new Objective.ClippedRatio(0.2, 0.2, 0, 2, 1), OptimizerStep.of(1e-4));
+                    if (count == 1) {
+                        System.out.println("training");
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void shouldLetTheProcessEndInTheMiddleOfAnUpdate() throws IOException, InterruptedException {
+        Path errors = directory.resolve("crash.log");
+        Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "--enable-native-access=ALL-UNNAMED", "-XX:ErrorFile=" + errors, "-cp",
+                System.getProperty("surefire.test.class.path", System.getProperty("java.class.path")),
+                Endless.class.getName())
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+        try (BufferedReader output = process.inputReader()) {
+            assertThat(output.lines().anyMatch("training"::equals)).isTrue();
+            process.destroy();
+            assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            process.destroyForcibly();
+        }
+        // 128 + SIGTERM: the ordinary end; a crash would be 134
+        assertThat(process.exitValue()).isEqualTo(143);
+        assertThat(errors).doesNotExist();
+    }
+
+    @Test
+    void shouldPassOnWhatATaskThrows() {
+        try (NDManager started = TorchRuntime.newManager(); TorchWorker worker = new TorchWorker("worker", 1)) {
+            assertThat(started.isOpen()).isTrue();
+            assertThatThrownBy(() -> worker.call(() -> {
+                throw new IllegalArgumentException("mine");
+            })).isInstanceOf(IllegalArgumentException.class).hasMessage("mine");
+            assertThat(worker.call(() -> 7)).isEqualTo(7);
+        }
+    }
+}
