@@ -72,7 +72,7 @@ final class TorchWorker implements AutoCloseable {
      * When the process is told to end in the middle of a native call, waits for the call: libtorch's own memory disappears
      * when the process exits, and a thread still inside would crash it. What is queued is cancelled.
      */
-    private void finishBeforeExit() {
+    void finishBeforeExit() {
         stopping = true;
         try {
             CompletableFuture.runAsync(() -> {}, thread).join();

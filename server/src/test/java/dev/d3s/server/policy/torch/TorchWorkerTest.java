@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 import org.junit.jupiter.api.Test;
@@ -57,6 +61,34 @@ class TorchWorkerTest {
         // 128 + SIGTERM: the ordinary end; a crash would be 134
         assertThat(process.exitValue()).isEqualTo(143);
         assertThat(errors).doesNotExist();
+    }
+
+    @Test
+    void shouldWaitForTheRunningCallAndCancelTheRest() throws InterruptedException {
+        try (NDManager started = TorchRuntime.newManager(); TorchWorker worker = new TorchWorker("worker", 1)) {
+            assertThat(started.isOpen()).isTrue();
+            CountDownLatch running = new CountDownLatch(1);
+            CountDownLatch release = new CountDownLatch(1);
+            CompletableFuture<Boolean> call = worker.submit(() -> {
+                running.countDown();
+                try {
+                    return release.await(60, TimeUnit.SECONDS);
+                } catch (InterruptedException e) {
+                    return false;
+                }
+            });
+            running.await();
+            CompletableFuture<Boolean> queued = worker.submit(() -> true);
+            Thread exit = new Thread(worker::finishBeforeExit);
+            exit.start();
+            assertThat(exit.join(Duration.ofMillis(50))).isFalse();
+            release.countDown();
+            exit.join();
+            assertThat(call.join()).isTrue();
+            // queued before the end was known, it is skipped all the same
+            assertThatThrownBy(() -> TorchWorker.await(queued)).isInstanceOf(CancellationException.class);
+            assertThatThrownBy(() -> worker.call(() -> true)).isInstanceOf(CancellationException.class);
+        }
     }
 
     @Test
