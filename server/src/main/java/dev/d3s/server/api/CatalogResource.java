@@ -12,15 +12,14 @@ import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.d3s.server.api.Wire.Listing;
 import dev.d3s.server.job.Page;
-import dev.d3s.server.job.PluginCatalog;
-import dev.d3s.server.job.PluginDescription;
-import dev.d3s.server.job.PresetCatalog;
+import dev.d3s.server.plugin.PluginDescription;
+import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.selection.Presets;
 import dev.d3s.server.training.SelectionSettings;
 
 /** What a job can choose by name. */
@@ -28,19 +27,17 @@ import dev.d3s.server.training.SelectionSettings;
 @Produces(MediaType.APPLICATION_JSON)
 @Tag(name = "Plugins and presets")
 class CatalogResource {
-    private final PluginCatalog plugins;
-    private final PresetCatalog presets;
+    private final PluginRegistry plugins;
 
     @Inject
-    CatalogResource(PluginCatalog plugins, PresetCatalog presets) {
+    CatalogResource(PluginRegistry plugins) {
         this.plugins = plugins;
-        this.presets = presets;
     }
 
     @JsonNaming(SnakeCaseStrategy.class)
     @Schema(name = "Plugin")
     record PluginObject(String object, String kind, String name, String version, String description,
-            @Schema(implementation = Object.class, description = "JSON Schema") JsonNode configSchema) {}
+            @Schema(implementation = Object.class, description = "JSON Schema") Map<String, Object> configSchema) {}
 
     @Schema(name = "Preset")
     record PresetObject(String object, String name, String description, Level rollouts, Level tokens) {}
@@ -64,7 +61,7 @@ class CatalogResource {
     @Path("/plugins")
     @Operation(summary = "Every plugin, with the JSON Schema of its configuration")
     public Listing<PluginObject> plugins() {
-        return Listing.of(new Page<>(plugins.plugins(), false),
+        return Listing.of(new Page<>(plugins.descriptions(), false),
                 plugin -> new PluginObject("plugin", plugin.kind().key(), plugin.name(), plugin.version(),
                         plugin.description(), plugin.configSchema()),
                 PluginDescription::name);
@@ -74,7 +71,8 @@ class CatalogResource {
     @Path("/presets")
     @Operation(summary = "Every preset, with the selections it expands to")
     public Listing<PresetObject> presets() {
-        return Listing.of(new Page<>(presets.presets(), false), preset -> new PresetObject("preset", preset.name(),
-                preset.description(), Level.of(preset.rollouts()), Level.of(preset.tokens())), preset -> preset.name());
+        return Listing.of(new Page<>(Presets.all(), false), preset -> new PresetObject("preset", preset.name(),
+                preset.description(), Level.of(SelectionSettings.of(preset.rollouts())),
+                Level.of(SelectionSettings.of(preset.tokens()))), preset -> preset.name());
     }
 }

@@ -17,6 +17,7 @@ import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.training.Training;
 
 /**
@@ -36,11 +37,11 @@ public class JobService implements AutoCloseable {
 
     @Inject
     JobService(Stores stores, ServerSettings settings, ModelCatalog models, FileService files, Training training,
-            PluginCatalog plugins, PresetCatalog presets, ModelChecks modelChecks, DatasetChecks datasetChecks) {
+            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks) {
         this.stores = stores;
         this.settings = settings;
         this.models = models;
-        this.reader = new JobSpecReader(plugins, presets, new References(models, files, modelChecks, datasetChecks));
+        this.reader = new JobSpecReader(plugins, new References(models, files, modelChecks, datasetChecks));
         this.queue = new JobQueue(stores, models, files, signal, training);
     }
 

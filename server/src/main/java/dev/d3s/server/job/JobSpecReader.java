@@ -20,6 +20,11 @@ import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.job.JobSpec.Hyperparameters;
 import dev.d3s.server.job.Section.Range;
+import dev.d3s.server.plugin.PluginDescription;
+import dev.d3s.server.plugin.PluginKind;
+import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.selection.Preset;
+import dev.d3s.server.selection.Presets;
 import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
@@ -44,18 +49,16 @@ final class JobSpecReader {
     private static final String PYTHON_REFUSED = "Graders of type 'python' are refused: this server runs no Python. Put the "
             + "code behind a URL and use a grader of type 'http', which posts each completion to it and reads the reward.";
 
-    private final PluginCatalog plugins;
-    private final PresetCatalog presets;
+    private final PluginRegistry plugins;
     private final References references;
     private final boolean stored;
 
-    JobSpecReader(PluginCatalog plugins, PresetCatalog presets, References references) {
-        this(plugins, presets, references, false);
+    JobSpecReader(PluginRegistry plugins, References references) {
+        this(plugins, references, false);
     }
 
-    private JobSpecReader(PluginCatalog plugins, PresetCatalog presets, References references, boolean stored) {
+    private JobSpecReader(PluginRegistry plugins, References references, boolean stored) {
         this.plugins = plugins;
-        this.presets = presets;
         this.references = references;
         this.stored = stored;
     }
@@ -168,10 +171,12 @@ final class JobSpecReader {
         advantage.finish();
 
         Section rolloutLevel = d3s.section("rollouts");
-        SelectionSettings rollouts = selection(rolloutLevel, PluginKind.ROLLOUT_SELECTOR, preset.rollouts());
+        SelectionSettings rollouts = selection(rolloutLevel, PluginKind.ROLLOUT_SELECTOR,
+                SelectionSettings.of(preset.rollouts()));
         rolloutLevel.finish();
         Section tokenLevel = d3s.section("tokens");
-        SelectionSettings tokens = selection(tokenLevel, PluginKind.TOKEN_SELECTOR, preset.tokens());
+        SelectionSettings tokens = selection(tokenLevel, PluginKind.TOKEN_SELECTOR,
+                SelectionSettings.of(preset.tokens()));
         TokenNorm norm = tokenLevel.choice("norm", TokenNorm.KEPT);
         EntropySource entropy = tokenLevel.choice("entropy", EntropySource.ROLLOUT);
         tokenLevel.finish();
@@ -264,7 +269,7 @@ final class JobSpecReader {
     }
 
     private Preset preset(Section d3s) {
-        List<Preset> known = presets.presets();
+        List<Preset> known = Presets.all();
         String given = d3s.text("preset");
         String name = given == null ? "d3s" : given;
         Optional<Preset> preset = known.stream().filter(each -> each.name().equals(name)).findFirst();
@@ -389,14 +394,14 @@ final class JobSpecReader {
     }
 
     private Optional<PluginDescription> find(PluginKind kind, String name) {
-        return plugins.plugins()
+        return plugins.descriptions()
             .stream()
             .filter(plugin -> plugin.kind() == kind && plugin.name().equals(name))
             .findFirst();
     }
 
     private String names(PluginKind kind) {
-        return String.join(", ", plugins.plugins()
+        return String.join(", ", plugins.descriptions()
             .stream()
             .filter(plugin -> plugin.kind() == kind)
             .map(PluginDescription::name)
@@ -544,8 +549,8 @@ final class JobSpecReader {
      * Reads what {@link JobSpec#request()} wrote, without asking again whether what it names still exists: that is for the
      * run to find out.
      */
-    static JobSpecReader ofStored(PluginCatalog plugins, PresetCatalog presets) {
-        return new JobSpecReader(plugins, presets, StoredReferences.INSTANCE, true);
+    static JobSpecReader ofStored(PluginRegistry plugins) {
+        return new JobSpecReader(plugins, StoredReferences.INSTANCE, true);
     }
 
     /** Everything exists. */

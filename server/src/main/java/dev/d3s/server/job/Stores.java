@@ -5,6 +5,8 @@ import javax.sql.DataSource;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
+import dev.d3s.server.plugin.PluginRegistry;
+
 /** Everything about jobs that is in the database. Thread-safe. */
 @Singleton
 class Stores {
@@ -17,8 +19,8 @@ class Stores {
     final JobStore jobs;
 
     @Inject
-    Stores(DataSource source, PluginCatalog plugins, PresetCatalog presets) {
-        JobSpecReader specs = JobSpecReader.ofStored(plugins, presets);
+    Stores(DataSource source, PluginRegistry plugins) {
+        JobSpecReader specs = JobSpecReader.ofStored(plugins);
         database = new Database(source);
         events = new EventStore(database);
         metrics = new MetricStore(database);

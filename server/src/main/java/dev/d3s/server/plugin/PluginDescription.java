@@ -1,6 +1,9 @@
 package dev.d3s.server.plugin;
 
+import java.util.List;
 import java.util.Map;
+
+import dev.d3s.spi.ConfigKey;
 
 /**
  * What is known of a plugin without making one.
@@ -9,7 +12,12 @@ import java.util.Map;
  * @param name by which a job chooses it
  * @param version of the jar it came in, or the server's where that has none
  * @param description one line
+ * @param keys the configuration it declares
  * @param configSchema JSON Schema of its configuration: strings, numbers, booleans, lists and maps
  */
 public record PluginDescription(PluginKind kind, String name, String version, String description,
-        Map<String, Object> configSchema) {}
+        List<ConfigKey> keys, Map<String, Object> configSchema) {
+    public PluginDescription {
+        keys = List.copyOf(keys);
+    }
+}

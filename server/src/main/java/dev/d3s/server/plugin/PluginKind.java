@@ -21,7 +21,7 @@ public enum PluginKind {
     }
 
     /** As written in messages. */
-    String words() {
+    public String words() {
         return words;
     }
 }

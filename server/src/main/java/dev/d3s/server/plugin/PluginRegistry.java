@@ -22,7 +22,6 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.spi.ConfigKey;
-import dev.d3s.spi.ConfigProblem;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 import dev.d3s.spi.InvalidConfigException;
@@ -158,7 +157,7 @@ public final class PluginRegistry implements AutoCloseable {
                 report(title + " is left out: " + mistake);
             } else {
                 entries(kind).put(name, new Entry(factory, keys,
-                        new PluginDescription(kind, name, version, description, ConfigSchema.of(keys)), source));
+                        new PluginDescription(kind, name, version, description, keys, ConfigSchema.of(keys)), source));
             }
         }
     }
@@ -241,30 +240,22 @@ public final class PluginRegistry implements AutoCloseable {
      * Checks a choice before a job is accepted. First against the declared keys; when those are satisfied the plugin is made
      * and closed at once, because only it knows what ranges cannot express.
      *
-     * @return all mistakes, none when the choice is good; the key is empty where the name or the plugin itself is at fault
+     * @return every declared key with its value, defaults included
+     * @throws InvalidConfigException naming every mistake in the configuration
+     * @throws D3sException with code {@code unknown_plugin}, or a fault of the plugin
      */
-    public List<ConfigProblem> validate(PluginKind kind, String name, Map<String, ?> config) {
-        try {
-            switch (kind) {
-                case ROLLOUT_SELECTOR -> rolloutSelector(name, config);
-                case TOKEN_SELECTOR -> tokenSelector(name, config);
-                case SCHEDULE -> schedule(name, config);
-                case REWARD_FUNCTION -> rewardFunction(name, config).close();
-            }
-            return List.of();
-        } catch (InvalidConfigException e) {
-            return e.problems();
-        } catch (D3sException e) {
-            return List.of(new ConfigProblem("", e.text()));
+    public Map<String, Object> configured(PluginKind kind, String name, Map<String, ?> config) {
+        switch (kind) {
+            case ROLLOUT_SELECTOR -> rolloutSelector(name, config);
+            case TOKEN_SELECTOR -> tokenSelector(name, config);
+            case SCHEDULE -> schedule(name, config);
+            case REWARD_FUNCTION -> rewardFunction(name, config).close();
         }
+        return PluginConfig.of(entry(kind, name).keys(), config).asMap();
     }
 
     private <T> T create(Class<T> type, PluginKind kind, String name, Map<String, ?> config) {
-        Entry entry = entries(kind).get(name);
-        if (entry == null) {
-            throw new D3sException(ErrorCategory.USER, "unknown_plugin", "There is no " + kind.words() + " '" + name
-                    + "'; known: " + (names(kind).isEmpty() ? "none" : String.join(", ", names(kind))) + ".");
-        }
+        Entry entry = entry(kind, name);
         PluginConfig checked = PluginConfig.of(entry.keys(), config);
         PluginFault fault = new PluginFault(kind, name);
         Object made;
@@ -282,6 +273,15 @@ public final class PluginRegistry implements AutoCloseable {
                 .broken("its factory returned " + (made == null ? "null" : "a " + made.getClass().getName()) + ".");
         }
         return type.cast(made);
+    }
+
+    private Entry entry(PluginKind kind, String name) {
+        Entry entry = entries(kind).get(name);
+        if (entry == null) {
+            throw new D3sException(ErrorCategory.USER, "unknown_plugin", "There is no " + kind.words() + " '" + name
+                    + "'; known: " + (names(kind).isEmpty() ? "none" : String.join(", ", names(kind))) + ".");
+        }
+        return entry;
     }
 
     private Map<String, Entry> entries(PluginKind kind) {

@@ -13,8 +13,10 @@ final class ChoiceText {
     private final IncrementalDecoder decoder;
     private final StopText stop;
     private final List<String> pieces = new ArrayList<>();
-    private int[] unreported = new int[8];
-    private int unreportedCount;
+    private int[] tokens = new int[8];
+    private float[] logprobs = new float[8];
+    private int count;
+    private int reported;
 
     ChoiceText(int choice, Tokenizer tokenizer, List<String> stops, CompletionListener listener) {
         this.choice = choice;
@@ -24,11 +26,13 @@ final class ChoiceText {
     }
 
     /** @return whether to go on */
-    boolean token(int token) {
-        if (unreportedCount == unreported.length) {
-            unreported = Arrays.copyOf(unreported, 2 * unreportedCount);
+    boolean token(int token, float logprob) {
+        if (count == tokens.length) {
+            tokens = Arrays.copyOf(tokens, 2 * count);
+            logprobs = Arrays.copyOf(logprobs, 2 * count);
         }
-        unreported[unreportedCount++] = token;
+        tokens[count] = token;
+        logprobs[count++] = logprob;
         String piece = decoder.add(token);
         pieces.add(piece);
         report(stop.add(piece));
@@ -42,8 +46,8 @@ final class ChoiceText {
             pieces.set(pieces.size() - 1, pieces.getLast() + last);
         }
         report(stop.add(last) + stop.rest());
-        if (unreportedCount > 0) {
-            listener.text(choice, "", Arrays.copyOf(unreported, unreportedCount));
+        if (reported < count) {
+            tell("");
         }
         FinishReason reason = stop.found() ? FinishReason.STOP : completion.finishReason();
         listener.finished(choice, reason);
@@ -53,8 +57,13 @@ final class ChoiceText {
 
     private void report(String text) {
         if (!text.isEmpty()) {
-            listener.text(choice, text, Arrays.copyOf(unreported, unreportedCount));
-            unreportedCount = 0;
+            tell(text);
         }
+    }
+
+    private void tell(String text) {
+        listener.text(choice, text, Arrays.copyOfRange(tokens, reported, count),
+                List.copyOf(pieces.subList(reported, count)), Arrays.copyOfRange(logprobs, reported, count));
+        reported = count;
     }
 }

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -138,10 +139,17 @@ public final class CompletionService implements AutoCloseable {
             requests.add(new GenerationRequest(prompts.get(i), identities));
         }
         CompletionResult.Choice[] results = new CompletionResult.Choice[choices.length];
+        BitSet announced = new BitSet();
         engine.generate(requests, request.sampling(), new GenerationListener() {
             @Override
             public boolean token(int prompt, int completion, int token, float logprob) {
-                return choices[prompt * request.n() + completion].token(token);
+                synchronized (announced) {
+                    if (!announced.get(prompt)) {
+                        announced.set(prompt);
+                        listener.accepted(prompt, prompts.get(prompt), texts.get(prompt));
+                    }
+                }
+                return choices[prompt * request.n() + completion].token(token, logprob);
             }
 
             @Override

@@ -15,8 +15,10 @@ import org.junit.jupiter.params.provider.CsvSource;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
@@ -28,7 +30,7 @@ import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
 
 class JobSpecReaderTest {
-    private static final TestCatalogs CATALOGS = new TestCatalogs();
+    private static final PluginRegistry PLUGINS = TestCatalogs.plugins();
     private static final PluginChoice EXACT = new PluginChoice("string_check",
             Map.of("input", "{{sample.output_text}}", "reference", "{{item.answer}}", "operation", "eq"));
 
@@ -61,7 +63,7 @@ class JobSpecReaderTest {
     }
 
     private static JobSpec read(JsonNode request) {
-        return new JobSpecReader(CATALOGS, CATALOGS, new OneOfEach()).read(request);
+        return new JobSpecReader(PLUGINS, new OneOfEach()).read(request);
     }
 
     private static ObjectNode reinforcement() {
@@ -90,7 +92,7 @@ class JobSpecReaderTest {
     void shouldFillInD3sWithItsDefaults() {
         PluginChoice linear = PluginChoice.of("linear");
         assertThat(read(reinforcement()).settings()).isEqualTo(new ReinforcementSettings("d3s", 7, 16, 16, 256, 1,
-                ReinforcementSettings.AdvantageScale.GROUP, 1e-6,
+                Scale.GROUP, 1e-6,
                 new SelectionSettings(
                         new PluginChoice("d3s-cross", Map.of("pool", "batch", "fill_with_zero_advantage", false)), 0.25,
                         0.75, linear),
@@ -125,7 +127,7 @@ class JobSpecReaderTest {
         JobSpec spec = read(request);
 
         assertThat(spec.settings()).isEqualTo(new ReinforcementSettings("grpo", 9, 8, 4, 48, 0.7,
-                ReinforcementSettings.AdvantageScale.BATCH, 0,
+                Scale.BATCH, 0,
                 new SelectionSettings(
                         new PluginChoice("d3s-cross", Map.of("pool", "intra", "fill_with_zero_advantage", false)), 0.5,
                         0.5, PluginChoice.of("linear")),
@@ -165,7 +167,7 @@ class JobSpecReaderTest {
     void shouldRepeatAJobFromItsExpandedRequest() {
         JobSpec spec = read(reinforcement());
         assertThat(read(spec.request())).isEqualTo(spec);
-        assertThat(JobSpecReader.ofStored(CATALOGS, CATALOGS).read(spec.request())).isEqualTo(spec);
+        assertThat(JobSpecReader.ofStored(PLUGINS).read(spec.request())).isEqualTo(spec);
         assertThat(read(reinforcement()).seed()).isNotEqualTo(spec.seed());
     }
 
@@ -176,7 +178,7 @@ class JobSpecReaderTest {
         request.withObject("/method/reinforcement/d3s/rollouts/selector").put("name", "gone");
         request.withObject("/method/reinforcement/d3s").put("preset", "gone");
 
-        ReinforcementSettings settings = (ReinforcementSettings) JobSpecReader.ofStored(CATALOGS, CATALOGS)
+        ReinforcementSettings settings = (ReinforcementSettings) JobSpecReader.ofStored(PLUGINS)
             .read(request)
             .settings();
 

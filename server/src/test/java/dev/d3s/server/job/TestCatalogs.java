@@ -6,7 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
+import java.util.ServiceLoader;
 
 import jakarta.enterprise.inject.Alternative;
 import jakarta.inject.Singleton;
@@ -14,65 +14,56 @@ import jakarta.inject.Singleton;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 
-import dev.d3s.server.training.PluginChoice;
-import dev.d3s.server.training.SelectionSettings;
+import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.spi.ConfigKey;
+import dev.d3s.spi.Plugin;
 import dev.d3s.spi.PluginConfig;
+import dev.d3s.spi.RewardFunction;
+import dev.d3s.spi.RewardFunctionFactory;
 
-/** A few plugins, presets and checks: enough to have something right and something wrong to say in a job. */
+/** A few plugins and checks: enough to have something right and something wrong to say in a job. */
 @Alternative
 @Singleton
-public class TestCatalogs implements PluginCatalog, PresetCatalog, ModelChecks, DatasetChecks {
+public class TestCatalogs implements ModelChecks, DatasetChecks {
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final PluginChoice LINEAR = PluginChoice.of("linear");
 
-    private static final List<PluginDescription> PLUGINS = List.of(plugin(PluginKind.ROLLOUT_SELECTOR, "all"),
-            plugin(PluginKind.ROLLOUT_SELECTOR, "d3s-cross",
-                    new ConfigKey.Choice("pool", "batch", List.of("batch", "intra"), "what is ranked together"),
-                    new ConfigKey.Flag("fill_with_zero_advantage", false, "strict N")),
-            plugin(PluginKind.ROLLOUT_SELECTOR, "d3s-intra"), plugin(PluginKind.TOKEN_SELECTOR, "all"),
-            plugin(PluginKind.TOKEN_SELECTOR, "advantage-entropy",
-                    new ConfigKey.Choice("scope", "batch", List.of("batch", "rollout"), "what is ranked together")),
-            plugin(PluginKind.SCHEDULE, "constant"), plugin(PluginKind.SCHEDULE, "linear"),
-            plugin(PluginKind.REWARD_FUNCTION, "string_check",
-                    new ConfigKey.Text("input", null, "template of what is compared"),
-                    new ConfigKey.Text("reference", null, "template of what it should be"),
-                    new ConfigKey.Choice("operation", "eq", List.of("eq", "like"), "how")),
-            plugin(PluginKind.REWARD_FUNCTION, "multi", new ConfigKey.Text("graders", null, "the graders as JSON")),
-            plugin(PluginKind.REWARD_FUNCTION, "http", new ConfigKey.Text("url", null, "where to post")));
-
-    private static PluginDescription plugin(PluginKind kind, String name, ConfigKey... keys) {
-        return new PluginDescription(kind, name, "1.0", "For tests", List.of(keys),
-                JsonNodeFactory.instance.objectNode().put("type", "object"));
+    /** The built-in plugins, and graders that this version does not have yet. */
+    public static PluginRegistry plugins() {
+        List<Plugin> all = new ArrayList<>();
+        ServiceLoader.load(Plugin.class).forEach(all::add);
+        all.add(new Plugin() {
+            @Override
+            public List<RewardFunctionFactory> rewardFunctions() {
+                return List.of(grader("multi", new ConfigKey.Text("graders", null, "the graders as JSON")),
+                        grader("http", new ConfigKey.Text("url", null, "where to post")));
+            }
+        });
+        return new PluginRegistry(all);
     }
 
-    @Override
-    public List<PluginDescription> plugins() {
-        return PLUGINS;
-    }
+    private static RewardFunctionFactory grader(String name, ConfigKey... keys) {
+        return new RewardFunctionFactory() {
+            @Override
+            public String name() {
+                return name;
+            }
 
-    @Override
-    public Map<String, Object> configured(PluginKind kind, String name, Map<String, ?> given) {
-        return PluginConfig.of(PLUGINS.stream()
-            .filter(plugin -> plugin.kind() == kind && plugin.name().equals(name))
-            .findFirst()
-            .orElseThrow()
-            .keys(),
-                given)
-            .asMap();
-    }
+            @Override
+            public String description() {
+                return "For tests";
+            }
 
-    @Override
-    public List<Preset> presets() {
-        return List.of(
-                new Preset("d3s", "both levels, linear",
-                        new SelectionSettings(PluginChoice.of("d3s-cross"), 0.25, 0.75, LINEAR),
-                        new SelectionSettings(PluginChoice.of("advantage-entropy"), 0.2, 1, LINEAR)),
-                new Preset("grpo", "everything",
-                        new SelectionSettings(PluginChoice.of("all"), 1, 1, PluginChoice.of("constant")),
-                        new SelectionSettings(PluginChoice.of("all"), 1, 1, PluginChoice.of("constant"))));
+            @Override
+            public List<ConfigKey> configKeys() {
+                return List.of(keys);
+            }
+
+            @Override
+            public RewardFunction create(PluginConfig config) {
+                return input -> 0;
+            }
+        };
     }
 
     @Override

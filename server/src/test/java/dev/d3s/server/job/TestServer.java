@@ -17,6 +17,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.plugin.PluginRegistry;
 
 /** Jobs over a real database in a directory, without Quarkus. A second one over the same directory is a restart. */
 final class TestServer implements AutoCloseable {
@@ -24,6 +25,7 @@ final class TestServer implements AutoCloseable {
 
     final ServerSettings settings;
     final TestCatalogs catalogs = new TestCatalogs();
+    final PluginRegistry plugins = TestCatalogs.plugins();
     final ScriptedTraining training = new ScriptedTraining();
     final Stores stores;
     final FileService files;
@@ -40,10 +42,11 @@ final class TestServer implements AutoCloseable {
         SQLiteDataSource source = new SQLiteDataSource(config);
         source.setUrl("jdbc:sqlite:" + home.resolve("d3s.db"));
         Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
-        stores = new Stores(source, catalogs, catalogs);
+        stores = new Stores(source, plugins);
         files = new FileService(stores, settings);
         models = new ModelCatalog(stores, settings);
-        jobs = new JobService(stores, settings, models, files, training, catalogs, catalogs, catalogs, catalogs);
+        jobs = new JobService(stores, settings, models, files, training, plugins, catalogs,
+                catalogs);
     }
 
     /** Puts a base model into the models directory. */

@@ -68,7 +68,7 @@ class PluginRegistryTest {
                 assertThat(e.text()).isEqualTo("There is no schedule 'medium'; known: fast, slow.");
             });
         assertThatThrownBy(() -> registry.rolloutSelector("all", Map.of())).hasMessageContaining("known: none.");
-        assertThat(registry.validate(PluginKind.SCHEDULE, "medium", Map.of()))
+        assertThat(PluginChecks.problems(registry, PluginKind.SCHEDULE, "medium", Map.of()))
             .containsExactly(new ConfigProblem("", "There is no schedule 'medium'; known: fast, slow."));
     }
 
@@ -127,15 +127,15 @@ class PluginRegistryTest {
     void shouldReportEveryMistakeOfAConfiguration() {
         try (PluginRegistry registry = PluginRegistry.discover(null)) {
             Map<String, Object> config = Map.of("pool", "group", "intra_keep", 0, "ratio", 1);
-            assertThat(registry.validate(PluginKind.ROLLOUT_SELECTOR, "d3s-cross", config))
+            assertThat(PluginChecks.problems(registry, PluginKind.ROLLOUT_SELECTOR, "d3s-cross", config))
                 .extracting(ConfigProblem::key)
                 .containsExactlyInAnyOrder("pool", "intra_keep", "ratio");
             assertThatThrownBy(() -> registry.rolloutSelector("d3s-cross", config))
                 .isInstanceOf(InvalidConfigException.class);
-            assertThat(registry.validate(PluginKind.REWARD_FUNCTION, "math", Map.of("input", "{{x}}")))
+            assertThat(PluginChecks.problems(registry, PluginKind.REWARD_FUNCTION, "math", Map.of("input", "{{x}}")))
                 .singleElement()
                 .satisfies(problem -> assertThat(problem.key()).isEqualTo("input"));
-            assertThat(registry.validate(PluginKind.REWARD_FUNCTION, "math", Map.of())).isEmpty();
+            assertThat(PluginChecks.problems(registry, PluginKind.REWARD_FUNCTION, "math", Map.of())).isEmpty();
         }
     }
 
@@ -156,7 +156,7 @@ class PluginRegistryTest {
                 }
             };
         }));
-        assertThat(registry.validate(PluginKind.REWARD_FUNCTION, "counted", Map.of())).isEmpty();
+        assertThat(PluginChecks.problems(registry, PluginKind.REWARD_FUNCTION, "counted", Map.of())).isEmpty();
         assertThat(open).hasValue(0);
         registry.rewardFunction("counted", Map.of());
         assertThat(open).hasValue(1);
@@ -172,7 +172,7 @@ class PluginRegistryTest {
                 assertThat(e.category()).isEqualTo(ErrorCategory.PLUGIN);
                 assertThat(e.text()).contains("Grader 'broken' failed: ", "no licence");
             });
-        assertThat(registry.validate(PluginKind.REWARD_FUNCTION, "broken", Map.of())).singleElement()
+        assertThat(PluginChecks.problems(registry, PluginKind.REWARD_FUNCTION, "broken", Map.of())).singleElement()
             .satisfies(problem -> assertThat(problem.message()).contains("no licence"));
     }
 

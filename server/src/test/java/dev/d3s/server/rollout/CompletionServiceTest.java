@@ -162,7 +162,7 @@ class CompletionServiceTest {
         List<FinishReason> reasons = new ArrayList<>();
         CompletionResult result = service.complete(request(MODEL, 2), new CompletionListener() {
             @Override
-            public void text(int choice, String text, int[] added) {
+            public void text(int choice, String text, int[] added, List<String> pieces, float[] logprobs) {
                 if (choice == 3) {
                     texts.add(text);
                     Arrays.stream(added).forEach(tokens::add);

@@ -8,6 +8,7 @@ import java.util.Map;
 
 import org.junit.jupiter.api.Test;
 
+import dev.d3s.server.plugin.PluginChecks;
 import dev.d3s.server.plugin.PluginKind;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.selection.Preset.Level;
@@ -34,12 +35,16 @@ class PresetsTest {
     void shouldNameOnlyPluginsThatExist() {
         try (PluginRegistry registry = PluginRegistry.discover(null)) {
             for (Preset preset : Presets.all()) {
-                assertThat(registry.validate(PluginKind.ROLLOUT_SELECTOR, preset.rollouts().selector(), Map.of()))
+                assertThat(PluginChecks.problems(registry, PluginKind.ROLLOUT_SELECTOR, preset.rollouts().selector(),
+                        Map.of()))
                     .isEmpty();
-                assertThat(registry.validate(PluginKind.TOKEN_SELECTOR, preset.tokens().selector(), Map.of()))
+                assertThat(PluginChecks.problems(registry, PluginKind.TOKEN_SELECTOR, preset.tokens().selector(),
+                        Map.of()))
                     .isEmpty();
-                assertThat(registry.validate(PluginKind.SCHEDULE, preset.rollouts().schedule(), Map.of())).isEmpty();
-                assertThat(registry.validate(PluginKind.SCHEDULE, preset.tokens().schedule(), Map.of())).isEmpty();
+                assertThat(PluginChecks.problems(registry, PluginKind.SCHEDULE, preset.rollouts().schedule(), Map.of()))
+                    .isEmpty();
+                assertThat(PluginChecks.problems(registry, PluginKind.SCHEDULE, preset.tokens().schedule(), Map.of()))
+                    .isEmpty();
             }
         }
     }

@@ -1,0 +1,21 @@
+package dev.d3s.server.wiring;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
+
+import dev.d3s.server.job.ModelChecks;
+import dev.d3s.server.model.ModelDirectory;
+
+/** Looks at a model directory before a job is accepted: files, configuration and the headers of the weights. */
+final class ModelReader implements ModelChecks {
+    @Override
+    public List<String> problems(Path directory) {
+        try {
+            return ModelDirectory.check(directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+}
