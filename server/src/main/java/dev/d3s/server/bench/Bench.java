@@ -1,0 +1,92 @@
+package dev.d3s.server.bench;
+
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import dev.d3s.natives.NativeLibraries;
+import dev.d3s.server.policy.torch.PolicyBenchmark;
+import dev.d3s.server.rollout.onnx.RolloutBenchmark;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * {@code ./d3s bench}: measures both engines, prints a table, and writes the figures as JSON when asked for. Every comparison
+ * is a ratio of two ways of doing the same work, taken in turns in this one run; absolute figures are this machine's.
+ */
+public final class Bench {
+    /** One line of the table: a figure, in words, and what the design expects of it. */
+    private record Line(String key, String words, String expected) {
+    }
+
+    private static final List<Line> LINES = List.of(
+            new Line("decode_vs_java_sampling", "decode: sampling in the graph over logits handed to Java", "1.7x"),
+            new Line("refill_vs_static", "decode: continuous refill over static batches", "2.5x"),
+            new Line("prefix_sharing", "decode: shared prefix over none (prompt 256, group 16)", "2x"),
+            new Line("refresh_share", "share of a step spent refreshing weights", "below 0.02"),
+            new Line("gemm_peak_share_decode", "decode: share of the GEMM peak of one core", "0.33 to 0.48"),
+            new Line("update_time_keep_50", "update: time when 50 % of the tokens are kept, over all", "0.7"),
+            new Line("update_time_keep_20", "update: time when 20 % of the tokens are kept, over all", "0.5"),
+            new Line("update_time_half_keep_40", "update: time for half the rollouts, 40 % of their tokens",
+                    "0.33"),
+            new Line("update_peak_keep_50", "update: peak memory at 50 %, over all", "0.68"),
+            new Line("update_peak_keep_20", "update: peak memory at 20 %, over all", "0.48"),
+            new Line("update_peak_half_keep_40", "update: peak memory for half the rollouts, 40 %", "0.31"),
+            new Line("update_gemm_share", "update: share of the GEMM peak of one core", ""),
+            new Line("small_update_speedup_workers", "update, demo model: two workers over one", ""),
+            new Line("small_update_speedup_threads", "update, demo model: two threads in one worker over one", ""));
+
+    private final @Nullable Path report;
+    private final PrintStream out;
+
+    private Bench(@Nullable Path report, PrintStream out) {
+        this.report = report;
+        this.out = out;
+    }
+
+    /**
+     * Reads the arguments after {@code bench}.
+     *
+     * @throws IllegalArgumentException with one sentence about what makes no sense
+     */
+    public static Bench parse(PrintStream out, String... arguments) {
+        if (arguments.length == 0) {
+            return new Bench(null, out);
+        }
+        if (arguments.length == 2 && arguments[0].equals("--report")) {
+            return new Bench(Path.of(arguments[1]), out);
+        }
+        throw new IllegalArgumentException("Usage: ./d3s bench [--report FILE]");
+    }
+
+    /** Takes a few minutes; everything else on the machine disturbs it. */
+    public void run() throws IOException {
+        NativeLibraries.prepare(NativeLibraries.userCache());
+        Map<String, Double> figures = new LinkedHashMap<>();
+        out.println("Rollout engine ...");
+        figures.putAll(RolloutBenchmark.run());
+        out.println("Training engine ...");
+        figures.putAll(PolicyBenchmark.run());
+        out.println();
+        out.printf(Locale.ROOT, "%-66s %9s   %s%n", "figure", "measured", "design");
+        for (Line line : LINES) {
+            Double figure = figures.get(line.key);
+            if (figure != null) {
+                out.printf(Locale.ROOT, "%-66s %9.3f   %s%n", line.words, figure, line.expected);
+            }
+        }
+        out.println();
+        figures.forEach((key, figure) -> out.printf(Locale.ROOT, "%s=%.6g%n", key, figure));
+        Path file = report;
+        if (file != null) {
+            Files.write(file, JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build()
+                    .writeValueAsBytes(figures));
+            out.println("Report: " + file);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+package dev.d3s.server.wiring;
+
+import dev.d3s.server.bench.Bench;
+import dev.d3s.server.cli.Demo;
+import dev.d3s.server.cli.DemoOptions;
+import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.QuarkusApplication;
+import io.quarkus.runtime.annotations.QuarkusMain;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.eclipse.microprofile.config.ConfigProvider;
+
+/**
+ * The program: {@code serve} (the default), {@code demo} or {@code bench}, as {@code ./d3s} calls it. The demo is a client of
+ * the server in the same process, so that ending the process ends both.
+ */
+@QuarkusMain
+public final class Main {
+    private static final int PORT = 8080;
+
+    private Main() {
+    }
+
+    public static void main(String... arguments) throws IOException {
+        String command = arguments.length == 0 ? "serve" : arguments[0];
+        String[] options = arguments.length == 0 ? arguments : Arrays.copyOfRange(arguments, 1, arguments.length);
+        try {
+            switch (command) {
+                case "serve" -> Quarkus.run(options);
+                case "demo" -> demo(DemoOptions.parse(options), options);
+                case "bench" -> Bench.parse(console(), options).run();
+                default -> {
+                    console().println("Unknown command '" + command + "': serve, demo or bench.");
+                    System.exit(2);
+                }
+            }
+        } catch (IllegalArgumentException e) {
+            console().println(e.getMessage());
+            System.exit(2);
+        }
+    }
+
+    /** A server of its own for the demo: in a new directory that goes with the process, on a port that is free. */
+    private static void demo(DemoOptions checked, String... options) throws IOException {
+        Path home = Files.createTempDirectory("d3s-demo-home-");
+        System.setProperty("d3s.home", home.toString());
+        System.setProperty(TemporaryHome.PROPERTY, "true");
+        System.setProperty("quarkus.http.port", String.valueOf(free(PORT) ? PORT : 0));
+        System.setProperty("quarkus.log.level", "WARN");
+        Quarkus.run(DemoServer.class, (code, failure) -> {
+            TemporaryHome.delete(home); // a server that did not start has not done it
+            System.exit(code);
+        }, options);
+    }
+
+    private static boolean free(int port) {
+        try (ServerSocket socket = new ServerSocket(port, 1, InetAddress.getLoopbackAddress())) {
+            return socket.isBound();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static PrintStream console() {
+        return new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
+    }
+
+    /** The demo's client, run once its server is up. */
+    public static final class DemoServer implements QuarkusApplication {
+        @Override
+        public int run(String... options) {
+            DemoOptions demo = DemoOptions.parse(options);
+            int port = ConfigProvider.getConfig().getValue("quarkus.http.port", Integer.class);
+            int code = new Demo(URI.create("http://127.0.0.1:" + port), demo, console()).run();
+            if (demo.serve() && code == 0) {
+                Quarkus.waitForExit();
+            }
+            return code;
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package dev.d3s.server.wiring;
+
+import dev.d3s.server.config.ServerSettings;
+import io.quarkus.runtime.ShutdownEvent;
+import jakarta.annotation.Priority;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.jboss.logging.Logger;
+
+/** Deletes the demo's directory when its server stops, after everything that writes to it has stopped. */
+@Singleton
+class TemporaryHome {
+    /** System property: whether the home goes with the process. */
+    static final String PROPERTY = "d3s-demo";
+
+    private static final Logger LOG = Logger.getLogger(TemporaryHome.class);
+
+    private final ServerSettings settings;
+
+    @Inject
+    TemporaryHome(ServerSettings settings) {
+        this.settings = settings;
+    }
+
+    void stop(@Observes @Priority(Integer.MAX_VALUE) ShutdownEvent event) {
+        if (!Boolean.getBoolean(PROPERTY)) {
+            return;
+        }
+        delete(settings.home());
+    }
+
+    static void delete(Path home) {
+        if (!Files.exists(home)) {
+            return;
+        }
+        try {
+            List<Path> files;
+            try (Stream<Path> found = Files.walk(home)) {
+                files = found.sorted(Comparator.reverseOrder()).toList();
+            }
+            for (Path file : files) {
+                Files.deleteIfExists(file);
+            }
+        } catch (IOException e) {
+            LOG.warnf("The demo's directory %s is still there: %s", home, e.getMessage());
+        }
+    }
+}
