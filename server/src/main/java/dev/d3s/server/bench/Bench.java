@@ -1,10 +1,5 @@
 package dev.d3s.server.bench;
 
-import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.json.JsonMapper;
-import dev.d3s.natives.NativeLibraries;
-import dev.d3s.server.policy.torch.PolicyBenchmark;
-import dev.d3s.server.rollout.onnx.RolloutBenchmark;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -13,7 +8,15 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+
 import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+
+import dev.d3s.natives.NativeLibraries;
+import dev.d3s.server.policy.torch.PolicyBenchmark;
+import dev.d3s.server.rollout.onnx.RolloutBenchmark;
 
 /**
  * {@code ./d3s bench}: measures both engines, prints a table, and writes the figures as JSON when asked for. Every comparison
@@ -21,8 +24,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Bench {
     /** One line of the table: a figure, in words, and what the design expects of it. */
-    private record Line(String key, String words, String expected) {
-    }
+    private record Line(String key, String words, String expected) {}
 
     private static final List<Line> LINES = List.of(
             new Line("decode_vs_java_sampling", "decode: sampling in the graph over logits handed to Java", "1.7x"),
@@ -84,8 +86,10 @@ public final class Bench {
         figures.forEach((key, figure) -> out.printf(Locale.ROOT, "%s=%.6g%n", key, figure));
         Path file = report;
         if (file != null) {
-            Files.write(file, JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build()
-                    .writeValueAsBytes(figures));
+            Files.write(file, JsonMapper.builder()
+                .enable(SerializationFeature.INDENT_OUTPUT)
+                .build()
+                .writeValueAsBytes(figures));
             out.println("Report: " + file);
         }
     }

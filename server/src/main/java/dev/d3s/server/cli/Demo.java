@@ -170,6 +170,7 @@ public final class Demo {
             .put("warmup_steps", 5)
             .put("decay", "linear")
             .put("final_ratio", 0.1);
+        d3s.putObject("checkpoint").put("interval", CHECKPOINT_INTERVAL);
         return job;
     }
 

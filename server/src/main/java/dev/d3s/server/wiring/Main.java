@@ -1,11 +1,5 @@
 package dev.d3s.server.wiring;
 
-import dev.d3s.server.bench.Bench;
-import dev.d3s.server.cli.Demo;
-import dev.d3s.server.cli.DemoOptions;
-import io.quarkus.runtime.Quarkus;
-import io.quarkus.runtime.QuarkusApplication;
-import io.quarkus.runtime.annotations.QuarkusMain;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -17,7 +11,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+
 import org.eclipse.microprofile.config.ConfigProvider;
+
+import dev.d3s.server.bench.Bench;
+import dev.d3s.server.cli.Demo;
+import dev.d3s.server.cli.DemoOptions;
+import io.quarkus.runtime.Quarkus;
+import io.quarkus.runtime.QuarkusApplication;
+import io.quarkus.runtime.annotations.QuarkusMain;
 
 /**
  * The program: {@code serve} (the default), {@code demo} or {@code bench}, as {@code ./d3s} calls it. The demo is a client of
@@ -27,8 +29,7 @@ import org.eclipse.microprofile.config.ConfigProvider;
 public final class Main {
     private static final int PORT = 8080;
 
-    private Main() {
-    }
+    private Main() {}
 
     public static void main(String... arguments) throws IOException {
         String command = arguments.length == 0 ? "serve" : arguments[0];

@@ -1,18 +1,21 @@
 package dev.d3s.server.wiring;
 
-import dev.d3s.server.config.ServerSettings;
-import io.quarkus.runtime.ShutdownEvent;
-import jakarta.annotation.Priority;
-import jakarta.enterprise.event.Observes;
-import jakarta.inject.Inject;
-import jakarta.inject.Singleton;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+
+import jakarta.annotation.Priority;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
 import org.jboss.logging.Logger;
+
+import dev.d3s.server.config.ServerSettings;
+import io.quarkus.runtime.ShutdownEvent;
 
 /** Deletes the demo's directory when its server stops, after everything that writes to it has stopped. */
 @Singleton
