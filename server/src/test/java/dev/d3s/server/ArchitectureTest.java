@@ -34,7 +34,7 @@ class ArchitectureTest {
 
     /** Each package with the packages it may use beside itself, the contract and libraries. {@code wiring} may use all. */
     private static final Map<String, Set<String>> ARROWS = Map.ofEntries(
-            Map.entry("api", Set.of("job", "model", "plugin", "rollout")), //
+            Map.entry("api", Set.of("job", "model", "plugin", "rollout", "selection", "config")), //
             Map.entry("config", Set.of()), //
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //

@@ -19,8 +19,8 @@ import dev.d3s.server.api.Wire.Listing;
 import dev.d3s.server.job.Page;
 import dev.d3s.server.plugin.PluginDescription;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.selection.Preset;
 import dev.d3s.server.selection.Presets;
-import dev.d3s.server.training.SelectionSettings;
 
 /** What a job can choose by name. */
 @Path("/v1")
@@ -44,10 +44,10 @@ class CatalogResource {
 
     @Schema(name = "PresetLevel")
     record Level(Choice selector, Keep keep, Choice schedule) {
-        static Level of(SelectionSettings settings) {
-            return new Level(new Choice(settings.selector().name(), settings.selector().config()),
-                    new Keep(settings.keepFrom(), settings.keepTo()),
-                    new Choice(settings.schedule().name(), settings.schedule().config()));
+        /** A preset chooses by name alone; its plugins have their default configurations. */
+        static Level of(Preset.Level level) {
+            return new Level(new Choice(level.selector(), Map.of()), new Keep(level.keepFrom(), level.keepTo()),
+                    new Choice(level.schedule(), Map.of()));
         }
     }
 
@@ -72,7 +72,6 @@ class CatalogResource {
     @Operation(summary = "Every preset, with the selections it expands to")
     public Listing<PresetObject> presets() {
         return Listing.of(new Page<>(Presets.all(), false), preset -> new PresetObject("preset", preset.name(),
-                preset.description(), Level.of(SelectionSettings.of(preset.rollouts())),
-                Level.of(SelectionSettings.of(preset.tokens()))), preset -> preset.name());
+                preset.description(), Level.of(preset.rollouts()), Level.of(preset.tokens())), Preset::name);
     }
 }

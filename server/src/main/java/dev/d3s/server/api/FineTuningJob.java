@@ -47,6 +47,6 @@ record FineTuningJob(String id, String object, long createdAt, @Nullable ErrorMe
                 job.trainedTokens(), job.spec().trainingFile(), job.spec().validationFile(),
                 Wire.seconds(job.estimatedFinish()), List.of(), job.spec().metadata(),
                 job.spec().request().path("method"), job.spec().suffix(),
-                new Progress(job.completedSteps(), job.spec().settings().steps()));
+                new Progress(job.completedSteps(), job.totalSteps()));
     }
 }

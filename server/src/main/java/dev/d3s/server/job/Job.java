@@ -22,6 +22,11 @@ public record Job(String id, long createdAt, JobStatus status, JobSpec spec, lon
     /** Why a job failed. */
     public record JobError(String code, String message, @Nullable String param) {}
 
+    /** Steps that make the job complete. */
+    public int totalSteps() {
+        return spec.settings().steps();
+    }
+
     /** When a running job should end if it goes on as it did since its run began; {@code null} when nobody knows. */
     public @Nullable Long estimatedFinish() {
         if (status != JobStatus.RUNNING || runStartedAt == null || lastStepAt == null
@@ -29,6 +34,6 @@ public record Job(String id, long createdAt, JobStatus status, JobSpec spec, lon
             return null;
         }
         double perStep = (double) (lastStepAt - runStartedAt) / (completedSteps - runFirstStep);
-        return lastStepAt + Math.round(perStep * (spec.settings().steps() - completedSteps));
+        return lastStepAt + Math.round(perStep * (totalSteps() - completedSteps));
     }
 }

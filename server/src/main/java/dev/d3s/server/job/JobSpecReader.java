@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 
+import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -36,6 +37,8 @@ import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
 import dev.d3s.server.training.TrainingSettings;
 import dev.d3s.spi.ConfigProblem;
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
 import dev.d3s.spi.InvalidConfigException;
 
 /**
@@ -43,6 +46,7 @@ import dev.d3s.spi.InvalidConfigException;
  * are reported at once, each with its path and the fix. Thread-safe.
  */
 final class JobSpecReader {
+    private static final Logger LOG = Logger.getLogger(JobSpecReader.class);
     private static final int MOST_STEPS = 100_000_000;
     private static final Range KEEP_RATIO = Range.above(0, 1);
     private static final Pattern SUFFIX = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
@@ -271,7 +275,7 @@ final class JobSpecReader {
     private Preset preset(Section d3s) {
         List<Preset> known = Presets.all();
         String given = d3s.text("preset");
-        String name = given == null ? "d3s" : given;
+        String name = given == null ? Presets.DEFAULT : given;
         Optional<Preset> preset = known.stream().filter(each -> each.name().equals(name)).findFirst();
         if (preset.isEmpty() && !stored) {
             d3s.mistake("preset", "unknown_preset", "There is no preset '" + name + "'; known presets: "
@@ -389,6 +393,13 @@ final class JobSpecReader {
             for (ConfigProblem problem : e.problems()) {
                 parent.mistake(configPrefix + problem.key(), "invalid_config", problem.message());
             }
+            return Map.of();
+        } catch (D3sException e) {
+            // a plugin that cannot be made is a mistake among the others: the request is answered once, with all of them
+            if (e.category() != ErrorCategory.USER) {
+                LOG.errorf(e, "A job was refused: %s", e.text());
+            }
+            parent.mistake(nameMember, e.code(), e.text());
             return Map.of();
         }
     }

@@ -381,6 +381,22 @@ class JobsResourceTest {
     }
 
     @Test
+    void shouldNameAnUnknownSelectorAnEmptySelectionAMissingFileAndAGraderWithoutOperationTogether() {
+        String request = body("file-missing", "{\"rollouts\": {\"selector\": \"best\", \"keep\": 0}}");
+        JsonPath error = post(request.replace(", \"operation\": \"eq\"", "")).statusCode(400).extract().jsonPath();
+
+        assertThat(error.getList("error.errors.param", String.class)).containsExactlyInAnyOrder("training_file",
+                "method.reinforcement.grader.operation", "method.reinforcement.d3s.rollouts.selector",
+                "method.reinforcement.d3s.rollouts.keep");
+        assertThat(error.getList("error.errors.code", String.class)).containsExactlyInAnyOrder("file_not_found",
+                "invalid_config", "unknown_plugin", "invalid_value");
+        assertThat(error.getString("error.message")).startsWith("4 mistakes: (1) ")
+            .contains("There is no file 'file-missing'", "Key 'operation' is required: eq: equal",
+                    "There is no rollout selector 'best'; known: all, d3s-cross, d3s-intra.",
+                    "'method.reinforcement.d3s.rollouts.keep' is 0 but must be a number above 0 to 1.");
+    }
+
+    @Test
     void shouldSayWhereTheJsonIsBroken() {
         post("{\"model\": \"base\",\n \"training_file\" \"x\"}").statusCode(400)
             .body("error.code", is("invalid_json"))

@@ -7,7 +7,6 @@ import static org.hamcrest.Matchers.contains;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.hasItem;
-import static org.hamcrest.Matchers.hasItems;
 import static org.hamcrest.Matchers.hasKey;
 import static org.hamcrest.Matchers.is;
 import static org.hamcrest.Matchers.not;
@@ -233,10 +232,11 @@ class ServerResourcesTest {
         when().get("/v1/presets")
             .then()
             .statusCode(200)
-            .body("data.name", hasItems("d3s", "grpo"))
-            .body("data[0].rollouts.selector.name", is("d3s-cross"))
-            .body("data[0].rollouts.keep.from", is(0.25f))
-            .body("data[0].tokens.schedule.name", is("linear"));
+            .body("data.name", contains("grpo", "d3s-i", "d3s"))
+            .body("data[0].rollouts.selector.name", is("all"))
+            .body("data[2].rollouts.selector.name", is("d3s-cross"))
+            .body("data[2].rollouts.keep.from", is(0.25f))
+            .body("data[2].tokens.schedule.name", is("linear"));
     }
 
     @Test

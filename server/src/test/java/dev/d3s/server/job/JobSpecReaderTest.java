@@ -2,6 +2,7 @@ package dev.d3s.server.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.tuple;
 
 import java.nio.file.Path;
 import java.util.List;
@@ -28,11 +29,16 @@ import dev.d3s.server.training.ReinforcementSettings.EntropySource;
 import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
 import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
+import dev.d3s.spi.Plugin;
+import dev.d3s.spi.PluginConfig;
+import dev.d3s.spi.Schedule;
+import dev.d3s.spi.ScheduleFactory;
 
 class JobSpecReaderTest {
     private static final PluginRegistry PLUGINS = TestCatalogs.plugins();
     private static final PluginChoice EXACT = new PluginChoice("string_check",
-            Map.of("input", "{{sample.output_text}}", "reference", "{{item.answer}}", "operation", "eq"));
+            Map.of("name", "exact", "input", "{{sample.output_text}}", "reference", "{{item.answer}}", "operation",
+                    "eq"));
 
     /** One model, two files of 100 rows. */
     private static final class OneOfEach implements JobSpecReader.References {
@@ -70,7 +76,7 @@ class JobSpecReaderTest {
         return TestServer.json("""
                 {"model": "base", "training_file": "file-1", "method": {"type": "reinforcement", "reinforcement": {
                    "grader": {"type": "string_check", "name": "exact", "input": "{{sample.output_text}}",
-                              "reference": "{{item.answer}}"}}}}""");
+                              "reference": "{{item.answer}}", "operation": "eq"}}}}""");
     }
 
     private static ObjectNode withD3s(String d3s) {
@@ -80,8 +86,12 @@ class JobSpecReaderTest {
     }
 
     private static List<Mistake> mistakes(JsonNode request) {
+        return mistakes(PLUGINS, request);
+    }
+
+    private static List<Mistake> mistakes(PluginRegistry plugins, JsonNode request) {
         try {
-            read(request);
+            new JobSpecReader(plugins, new OneOfEach()).read(request);
         } catch (InvalidRequestException e) {
             return e.mistakes();
         }
@@ -94,7 +104,9 @@ class JobSpecReaderTest {
         assertThat(read(reinforcement()).settings()).isEqualTo(new ReinforcementSettings("d3s", 7, 16, 16, 256, 1,
                 Scale.GROUP, 1e-6,
                 new SelectionSettings(
-                        new PluginChoice("d3s-cross", Map.of("pool", "batch", "fill_with_zero_advantage", false)), 0.25,
+                        new PluginChoice("d3s-cross", Map.of("pool", "batch", "intra_keep", 0.5, "split", "variance",
+                                "fill_with_zero_advantage", false)),
+                        0.25,
                         0.75, linear),
                 new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.2, 1, linear),
                 TokenNorm.KEPT, EntropySource.ROLLOUT,
@@ -129,7 +141,9 @@ class JobSpecReaderTest {
         assertThat(spec.settings()).isEqualTo(new ReinforcementSettings("grpo", 9, 8, 4, 48, 0.7,
                 Scale.BATCH, 0,
                 new SelectionSettings(
-                        new PluginChoice("d3s-cross", Map.of("pool", "intra", "fill_with_zero_advantage", false)), 0.5,
+                        new PluginChoice("d3s-cross", Map.of("pool", "intra", "intra_keep", 0.5, "split", "variance",
+                                "fill_with_zero_advantage", false)),
+                        0.5,
                         0.5, PluginChoice.of("linear")),
                 new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.3, 1,
                         PluginChoice.of("linear")),
@@ -159,7 +173,8 @@ class JobSpecReaderTest {
 
         request.withObject("/method/supervised")
             .set("grader", TestServer.json(
-                    "{\"type\": \"string_check\", \"input\": \"{{sample.output_text}}\", \"reference\": \"{{item.answer}}\"}"));
+                    "{\"type\": \"string_check\", \"name\": \"exact\", \"input\": \"{{sample.output_text}}\", "
+                            + "\"reference\": \"{{item.answer}}\", \"operation\": \"eq\"}"));
         assertThat(((SupervisedSettings) read(request).settings()).grader()).isEqualTo(EXACT);
     }
 
@@ -199,14 +214,16 @@ class JobSpecReaderTest {
     }
 
     @Test
-    void shouldHandNestedGraderMembersOverAsText() {
+    void shouldHandNestedGraderMembersOverAsTextAndKeepALabelFromThePlugin() {
         ObjectNode request = reinforcement();
         request.withObject("/method/reinforcement")
             .set("grader",
-                    TestServer.json("{\"type\": \"multi\", \"graders\": {\"a\": {\"type\": \"string_check\"}}}"));
+                    TestServer.json(
+                            "{\"type\": \"multi\", \"name\": \"both\", \"graders\": {\"a\": {\"type\": \"string_check\"}}}"));
         JobSpec spec = read(request);
         assertThat(((ReinforcementSettings) spec.settings()).grader().config())
             .isEqualTo(Map.of("graders", "{\"a\":{\"type\":\"string_check\"}}"));
+        assertThat(spec.request().at("/method/reinforcement/grader/name").textValue()).isEqualTo("both");
         assertThat(spec.request().at("/method/reinforcement/grader/graders/a/type").textValue())
             .isEqualTo("string_check");
         assertThat(read(spec.request())).isEqualTo(spec);
@@ -254,19 +271,61 @@ class JobSpecReaderTest {
     void shouldNameWhatIsKnown() {
         assertThat(mistakes(withD3s("{\"preset\": \"d4s\", \"tokens\": {\"selector\": \"best\", \"kepp\": 1}}")))
             .extracting(Mistake::message)
-            .containsExactly("There is no preset 'd4s'; known presets: d3s, grpo.",
-                    "There is no token selector 'best'; known: all, advantage-entropy.",
+            .containsExactly("There is no preset 'd4s'; known presets: grpo, d3s-i, d3s.",
+                    "There is no token selector 'best'; known: advantage-entropy, all.",
                     "Unknown member 'kepp' in 'method.reinforcement.d3s.tokens'; known members: selector, keep, "
                             + "schedule, norm, entropy.");
         ObjectNode request = reinforcement();
         request.withObject("/method/reinforcement").putObject("grader").put("type", "vibes");
         assertThat(mistakes(request)).singleElement()
             .extracting(Mistake::message)
-            .isEqualTo("There is no grader 'vibes'; known: string_check, multi, http.");
+            .isEqualTo("There is no grader 'vibes'; known: http, math, multi, string_check.");
         request.put("model", "bass");
         assertThat(mistakes(request)).first()
             .extracting(Mistake::message)
             .isEqualTo("There is no model 'bass'; known models: base.");
+    }
+
+    @Test
+    void shouldReportAPluginThatCannotBeMadeAmongTheOtherMistakes() {
+        PluginRegistry plugins = TestCatalogs.plugins(new Plugin() {
+            @Override
+            public List<ScheduleFactory> schedules() {
+                return List.of(new ScheduleFactory() {
+                    @Override
+                    public String name() {
+                        return "licensed";
+                    }
+
+                    @Override
+                    public String description() {
+                        return "Fails to start.";
+                    }
+
+                    @Override
+                    public Schedule create(PluginConfig config) {
+                        throw new IllegalStateException("no licence");
+                    }
+                });
+            }
+        });
+        assertThat(mistakes(plugins,
+                withD3s("{\"tokens\": {\"keep\": 0, \"schedule\": {\"name\": \"licensed\"}}, \"steps\": 0}")))
+            .satisfiesExactly(keep -> assertThat(keep.param()).isEqualTo("method.reinforcement.d3s.tokens.keep"),
+                    schedule -> {
+                        assertThat(schedule.param()).isEqualTo("method.reinforcement.d3s.tokens.schedule.name");
+                        assertThat(schedule.code()).isEqualTo("plugin_failed");
+                        assertThat(schedule.message()).contains("'licensed'", "no licence");
+                    }, steps -> assertThat(steps.param()).isEqualTo("method.reinforcement.d3s.steps"));
+    }
+
+    @Test
+    void shouldReportARefusedTemplateAmongTheOtherMistakes() {
+        ObjectNode request = withD3s("{\"rollouts\": {\"selector\": \"best\"}}");
+        request.withObject("/method/reinforcement/grader").put("input", "{{x}}");
+        assertThat(mistakes(request)).extracting(Mistake::param, Mistake::code)
+            .containsExactly(tuple("method.reinforcement.grader.input", "invalid_config"),
+                    tuple("method.reinforcement.d3s.rollouts.selector", "unknown_plugin"));
     }
 
     @Test

@@ -28,8 +28,8 @@ import dev.d3s.spi.RewardFunctionFactory;
 public class TestCatalogs implements ModelChecks, DatasetChecks {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** The built-in plugins, and graders that this version does not have yet. */
-    public static PluginRegistry plugins() {
+    /** The built-in plugins, graders that this version does not have yet, and more. */
+    public static PluginRegistry plugins(Plugin... more) {
         List<Plugin> all = new ArrayList<>();
         ServiceLoader.load(Plugin.class).forEach(all::add);
         all.add(new Plugin() {
@@ -39,6 +39,7 @@ public class TestCatalogs implements ModelChecks, DatasetChecks {
                         grader("http", new ConfigKey.Text("url", null, "where to post")));
             }
         });
+        all.addAll(List.of(more));
         return new PluginRegistry(all);
     }
 

@@ -76,7 +76,7 @@ final class TestServer implements AutoCloseable {
                 {"model": "base", "training_file": "%s", "seed": 7,
                  "method": {"type": "reinforcement", "reinforcement": {
                    "grader": {"type": "string_check", "name": "exact", "input": "{{sample.output_text}}",
-                              "reference": "{{item.answer}}"},
+                              "reference": "{{item.answer}}", "operation": "eq"},
                    "d3s": {"steps": %d, "checkpoint": {"interval": 2}}}}}""".formatted(
                 upload("{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n").id(), steps));
     }
