@@ -36,6 +36,7 @@ class ArchitectureTest {
     private static final Map<String, Set<String>> ARROWS = Map.ofEntries(
             Map.entry("api", Set.of("job", "model", "plugin", "rollout", "selection", "config")), //
             Map.entry("config", Set.of()), //
+            Map.entry("bench", Set.of("policy", "rollout")), //
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //
             Map.entry("job", Set.of("training", "plugin", "selection", "advantage", "config")), //
