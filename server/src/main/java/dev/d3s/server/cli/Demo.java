@@ -88,6 +88,8 @@ public final class Demo {
             return 0;
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
+            out.println();
+            out.println("Stopped; the demo leaves nothing behind.");
             return 130;
         } catch (IOException failure) {
             out.println();

@@ -6,19 +6,15 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-import org.eclipse.microprofile.config.ConfigProvider;
 
 import dev.d3s.server.bench.Bench;
-import dev.d3s.server.cli.Demo;
 import dev.d3s.server.cli.DemoOptions;
 import io.quarkus.runtime.Quarkus;
-import io.quarkus.runtime.QuarkusApplication;
 import io.quarkus.runtime.annotations.QuarkusMain;
 
 /**
@@ -58,7 +54,9 @@ public final class Main {
         System.setProperty("quarkus.http.port", String.valueOf(free(PORT) ? PORT : 0));
         System.setProperty("quarkus.log.level", "WARN");
         Quarkus.run(DemoServer.class, (code, failure) -> {
-            TemporaryHome.delete(home); // a server that did not start has not done it
+            if (failure != null) {
+                TemporaryHome.delete(home); // a server that did not start does not stop either
+            }
             System.exit(code);
         }, options);
     }
@@ -71,21 +69,7 @@ public final class Main {
         }
     }
 
-    private static PrintStream console() {
+    static PrintStream console() {
         return new PrintStream(new FileOutputStream(FileDescriptor.out), true, StandardCharsets.UTF_8);
-    }
-
-    /** The demo's client, run once its server is up. */
-    public static final class DemoServer implements QuarkusApplication {
-        @Override
-        public int run(String... options) {
-            DemoOptions demo = DemoOptions.parse(options);
-            int port = ConfigProvider.getConfig().getValue("quarkus.http.port", Integer.class);
-            int code = new Demo(URI.create("http://127.0.0.1:" + port), demo, console()).run();
-            if (demo.serve() && code == 0) {
-                Quarkus.waitForExit();
-            }
-            return code;
-        }
     }
 }

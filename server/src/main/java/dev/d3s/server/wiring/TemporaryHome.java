@@ -1,11 +1,12 @@
 package dev.d3s.server.wiring;
 
 import java.io.IOException;
+import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
-import java.util.List;
-import java.util.stream.Stream;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import org.jspecify.annotations.Nullable;
 
 import jakarta.annotation.Priority;
 import jakarta.enterprise.event.Observes;
@@ -37,22 +38,38 @@ class TemporaryHome {
             return;
         }
         delete(settings.home());
+        if (Files.exists(settings.home())) {
+            LOG.warnf("The demo's directory %s is still there: delete it by hand.", settings.home());
+        }
     }
 
+    /** Deletes what it can; what is still being written at this moment may stay. */
     static void delete(Path home) {
         if (!Files.exists(home)) {
             return;
         }
         try {
-            List<Path> files;
-            try (Stream<Path> found = Files.walk(home)) {
-                files = found.sorted(Comparator.reverseOrder()).toList();
-            }
-            for (Path file : files) {
-                Files.deleteIfExists(file);
-            }
+            Files.walkFileTree(home, new SimpleFileVisitor<>() {
+                @Override
+                public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                    Files.deleteIfExists(file);
+                    return FileVisitResult.CONTINUE;
+                }
+
+                @Override
+                public FileVisitResult visitFileFailed(Path file, IOException gone) {
+                    return FileVisitResult.CONTINUE;
+                }
+
+                @Override
+                public FileVisitResult postVisitDirectory(Path directory, @Nullable IOException failure)
+                        throws IOException {
+                    Files.deleteIfExists(directory);
+                    return FileVisitResult.CONTINUE;
+                }
+            });
         } catch (IOException e) {
-            LOG.warnf("The demo's directory %s is still there: %s", home, e.getMessage());
+            LOG.debugf(e, "%s is not deleted yet.", home);
         }
     }
 }
