@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.BooleanSupplier;
 
 /** Keeps what a run reports, and its checkpoints in a directory. */
 final class RecordingObserver implements TrainingObserver {
@@ -14,6 +15,7 @@ final class RecordingObserver implements TrainingObserver {
     final List<String> messages = new ArrayList<>();
     private final Path directory;
     private int stopAfter = Integer.MAX_VALUE;
+    private BooleanSupplier stopWhen = () -> false;
 
     RecordingObserver(Path directory) {
         this.directory = directory;
@@ -25,9 +27,15 @@ final class RecordingObserver implements TrainingObserver {
         return this;
     }
 
+    /** Asks to stop once this is true. */
+    RecordingObserver stopWhen(BooleanSupplier condition) {
+        stopWhen = condition;
+        return this;
+    }
+
     @Override
     public boolean stopRequested() {
-        return reports.stream().filter(report -> report.step() >= 0).count() >= stopAfter;
+        return stopWhen.getAsBoolean() || reports.stream().filter(report -> report.step() >= 0).count() >= stopAfter;
     }
 
     @Override

@@ -1,0 +1,143 @@
+package dev.d3s.server.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.spi.RewardFunction;
+
+/** A run that was stopped and goes on from its checkpoint ends with the bits of a run that was not. */
+class ResumeTest {
+    private static final int STEPS = 6;
+    private static final int STOP_AFTER = 3;
+
+    @TempDir
+    Path directory;
+
+    private ShortRuns runs;
+
+    @BeforeEach
+    void write() throws IOException {
+        runs = new ShortRuns(directory);
+    }
+
+    /** How a run is started: from its model, or from a checkpoint. */
+    private interface Request {
+        TrainingRequest from(@Nullable Path checkpoint);
+    }
+
+    private RecordingObserver shouldEndAlike(Request request, RefreshMode mode) throws Exception {
+        FixedRefresh engines = new FixedRefresh(mode);
+        Training training = new EngineTraining(engines, new TestPlugins().registry());
+        RecordingObserver whole = new RecordingObserver(directory.resolve("whole"));
+        TrainingTotals totals = training.run(request.from(null), whole);
+
+        RecordingObserver first = new RecordingObserver(directory.resolve("first")).stopAfter(STOP_AFTER);
+        assertThatThrownBy(() -> training.run(request.from(null), first)).isInstanceOf(TrainingStopped.class);
+        RecordingObserver rest = new RecordingObserver(directory.resolve("rest"));
+        TrainingTotals resumed = training.run(request.from(first.checkpoint(STOP_AFTER)), rest);
+
+        assertThat(engines.resumed()).containsExactly(mode);
+        assertThat(whole.reports).extracting(StepReport::step).containsExactly(-1, 0, 1, 2, 3, 4, 5);
+        assertThat(first.reports).extracting(StepReport::step).containsExactly(-1, 0, 1, 2);
+        List<StepReport> parts = new ArrayList<>(first.reports);
+        parts.addAll(rest.reports);
+        assertThat(timeless(parts)).isEqualTo(timeless(whole.reports));
+        assertThat(resumed).isEqualTo(totals);
+        for (String file : List.of("model.safetensors", "trainer/optimizer.safetensors",
+                "trainer/training_state.json")) {
+            assertThat(rest.checkpoint(STEPS).resolve(file)).as(file)
+                .hasSameBinaryContentAs(whole.checkpoint(STEPS).resolve(file));
+        }
+        assertThat(Files.mismatch(first.checkpoint(STOP_AFTER).resolve("model.safetensors"),
+                whole.checkpoint(STEPS).resolve("model.safetensors")))
+            .as("the second half trains too")
+            .isNotNegative();
+        return whole;
+    }
+
+    /** Everything but time. */
+    private static List<Map<String, Double>> timeless(List<StepReport> reports) {
+        List<Map<String, Double>> timeless = new ArrayList<>();
+        for (StepReport report : reports) {
+            Map<String, Double> metrics = new LinkedHashMap<>(report.metrics());
+            metrics.keySet().removeIf(name -> name.startsWith("seconds_") || name.equals("tokens_per_second"));
+            metrics.put("step", (double) report.step());
+            timeless.add(metrics);
+        }
+        return timeless;
+    }
+
+    @Test
+    void shouldResumeASupervisedRunBitForBit() throws Exception {
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.supervised(STEPS, checkpoint),
+                RefreshMode.IN_PLACE);
+        assertThat(whole.series(Metric.LOSS)).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void shouldResumeAReinforcementRunBitForBit() throws Exception {
+        ReinforcementSettings settings = ShortRuns.settings(STEPS).build();
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.IN_PLACE);
+        assertThat(whole.series(Metric.SKIPPED)).containsOnly(0.0);
+        assertThat(whole.series(Metric.REWARD_MEAN)).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void shouldKeepTheStartingModelAsReferencePolicy() throws Exception {
+        ReinforcementSettings settings = ShortRuns.settings(STEPS)
+            .objective(ObjectiveSettings.Name.GRPO, 0.05, 2)
+            .build();
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.RECREATE);
+        List<Double> kl = whole.series(Metric.KL);
+        assertThat(kl.getFirst()).as("the policy is its own reference at first").isLessThan(1e-8);
+        assertThat(kl.get(STOP_AFTER)).as("and not after having gone on from a checkpoint").isGreaterThan(1e-5);
+    }
+
+    @Test
+    void shouldSaveWhatItHasWhenStoppedWhileGenerating() throws Exception {
+        RecordingObserver whole = new RecordingObserver(directory.resolve("whole"));
+        ReinforcementSettings settings = ShortRuns.settings(STEPS).build();
+        Training training = new EngineTraining(new FixedRefresh(RefreshMode.IN_PLACE), new TestPlugins().registry());
+        TrainingTotals totals = training.run(runs.reinforcement(settings), whole);
+
+        AtomicBoolean stop = new AtomicBoolean();
+        RecordingObserver first = new RecordingObserver(directory.resolve("first")).stopWhen(stop::get);
+        // reports are written between steps, so a grader that runs inside one may read them
+        RewardFunction stopping = input -> {
+            if (first.reports.size() == 1 + STOP_AFTER) {
+                stop.set(true);
+            }
+            return TestPlugins.DIGITS.score(input);
+        };
+        Training stopped = new EngineTraining(new FixedRefresh(RefreshMode.IN_PLACE),
+                new TestPlugins().grader("stopping", stopping).registry());
+        assertThatThrownBy(() -> stopped.run(
+                runs.reinforcement(ShortRuns.settings(STEPS).grader("stopping", 10).build()), first))
+            .isInstanceOf(TrainingStopped.class);
+        // the stop is seen while the step still generates, or between its end and the next step
+        int completed = (int) first.reports.stream().filter(report -> report.step() >= 0).count();
+        assertThat(completed).isBetween(STOP_AFTER, STOP_AFTER + 1);
+
+        RecordingObserver rest = new RecordingObserver(directory.resolve("rest"));
+        assertThat(training.run(runs.reinforcement(settings, first.checkpoint(completed)), rest)).isEqualTo(totals);
+        assertThat(rest.checkpoint(STEPS).resolve("model.safetensors"))
+            .hasSameBinaryContentAs(whole.checkpoint(STEPS).resolve("model.safetensors"));
+    }
+}
