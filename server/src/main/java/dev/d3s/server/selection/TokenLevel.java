@@ -33,7 +33,7 @@ public final class TokenLevel {
     public KeptTokens select(int step, TokenBatch batch) {
         double all = meanEntropy(batch.entropy());
         if (!Double.isFinite(all)) {
-            throw new D3sException(ErrorCategory.INTERNAL, "entropy_not_finite",
+            throw new D3sException(ErrorCategory.USER, "entropy_not_finite",
                     "At step " + step + " a token's entropy is not a finite number: the policy's logits overflowed."
                             + " Lower the learning rate or max_grad_norm and resume from an earlier checkpoint.");
         }

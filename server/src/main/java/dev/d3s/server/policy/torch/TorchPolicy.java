@@ -123,7 +123,7 @@ public final class TorchPolicy implements Policy {
                             ? norm
                             : loss)
                             + "; the weights are as before. Lower the learning rate (now " + step.learningRate()
-                            + "), clip the gradient to a smaller norm, or check the rewards");
+                            + "), clip the gradient to a smaller norm, or check the rewards.");
         }
         version++;
         return accumulated.report(norm, version);

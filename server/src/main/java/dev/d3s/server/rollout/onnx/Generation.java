@@ -112,8 +112,9 @@ final class Generation {
     /** Takes a token in; @return whether the completion goes on */
     boolean accept(int request, int member, int token, float logprob, float entropy) {
         if (!Float.isFinite(logprob) || !Float.isFinite(entropy)) {
-            throw new D3sException(ErrorCategory.INTERNAL, "rollout_not_finite",
-                    "The model gives a log-probability that is not a number: its weights have diverged.");
+            throw new D3sException(ErrorCategory.USER, "rollout_not_finite",
+                    "The model gives a log-probability that is not a number: its weights have diverged. Lower the learning"
+                            + " rate or max_grad_norm and begin again from an earlier checkpoint.");
         }
         CompletionBuilder builder = builders[request][member];
         builder.add(token, logprob, entropy);
