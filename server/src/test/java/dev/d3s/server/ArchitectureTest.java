@@ -33,7 +33,7 @@ class ArchitectureTest {
     private static final String SERVER = "dev.d3s.server.";
 
     /** Each package with the packages it may use beside itself, the contract and libraries. {@code wiring} may use all. */
-    private static final Map<String, Set<String>> ARROWS = Map.ofEntries(
+    static final Map<String, Set<String>> ARROWS = Map.ofEntries(
             Map.entry("api", Set.of("job", "model", "plugin", "rollout", "selection", "config")), //
             Map.entry("config", Set.of()), //
             Map.entry("bench", Set.of("policy", "rollout")), //
