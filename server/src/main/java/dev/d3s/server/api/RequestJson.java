@@ -34,8 +34,13 @@ final class RequestJson {
         } catch (JsonProcessingException e) {
             throw new InvalidRequestException(List.of(new Mistake(null, "invalid_json",
                     "The request is not JSON, at line " + e.getLocation().getLineNr() + ", column "
-                            + e.getLocation().getColumnNr() + ": " + e.getOriginalMessage() + ".")));
+                            + e.getLocation().getColumnNr() + ": " + words(e) + ".")));
         }
+    }
+
+    /** Jackson's message without the place it names a second time. */
+    private static String words(JsonProcessingException e) {
+        return e.getOriginalMessage().replaceAll("\\s*\\(?(start marker )?at \\[Source:.*", "");
     }
 
     String write(Object value) {

@@ -22,9 +22,9 @@ public final class ExampleModels {
     /** Model id of {@link #arithmetic}. */
     public static final String ARITHMETIC = "arithmetic-base";
 
-    /** The demo's starting point: 32 symbols, context 256. See {@link ArithmeticTask}. */
+    /** The demo's starting point: 32 symbols, context 512. See {@link ArithmeticTask}. */
     public static ModelConfig arithmetic(Path directory, long seed) throws IOException {
-        int context = 256;
+        int context = 512;
         return write(directory, TokenizerFiles.writeCharacters(directory, context), context, seed);
     }
 

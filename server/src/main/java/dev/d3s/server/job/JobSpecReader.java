@@ -50,8 +50,8 @@ final class JobSpecReader {
     private static final int MOST_STEPS = 100_000_000;
     private static final Range KEEP_RATIO = Range.above(0, 1);
     private static final Pattern SUFFIX = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
-    private static final String PYTHON_REFUSED = "Graders of type 'python' are refused: this server runs no Python. Put the "
-            + "code behind a URL and use a grader of type 'http', which posts each completion to it and reads the reward.";
+    private static final String PYTHON_REFUSED = "Graders of type 'python' are refused: this server runs no Python. Write the "
+            + "reward as a plugin in Java, or, once this server has it, put it behind a URL for a grader of type 'http'.";
 
     private final PluginRegistry plugins;
     private final References references;
@@ -200,7 +200,7 @@ final class JobSpecReader {
 
         EvaluationSettings evaluation = evaluation(d3s, files, evaluationInterval, evaluationSamples);
         int checkpointInterval = checkpointInterval(d3s);
-        int rows = files.check(false, maxTokens);
+        int rows = files.check(false, maxTokens, false, maxTokens);
         int steps = steps(d3s, epochs, rows, batchSize);
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
@@ -223,7 +223,8 @@ final class JobSpecReader {
         OptimizerSettings optimizer = optimizer(d3s, multiplier);
         EvaluationSettings evaluation = evaluation(d3s, files, 0, 256);
         int checkpointInterval = checkpointInterval(d3s);
-        int rows = files.check(true, maxTokens);
+        // completions are imitated in training; in evaluation they are generated, and a grader needs none to compare with
+        int rows = files.check(true, 0, grader == null, maxTokens);
         int steps = steps(d3s, epochs, rows, batchSize);
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
@@ -492,12 +493,19 @@ final class JobSpecReader {
             this.model = model;
         }
 
-        /** Checks both; returns the rows of the training file, at least 1. */
-        int check(boolean completions, int maxTokens) {
-            DatasetUse use = new DatasetUse(completions, model, maxTokens);
-            int rows = trainingFile.isEmpty() ? 1 : check("training_file", trainingFile, use);
+        /**
+         * Checks both; returns the rows of the training file, at least 1.
+         *
+         * @param completions whether rows need a completion
+         * @param tokens to be generated after a prompt
+         */
+        int check(boolean completions, int tokens, boolean validationCompletions, int validationTokens) {
+            int rows = trainingFile.isEmpty()
+                    ? 1
+                    : check("training_file", trainingFile, new DatasetUse(completions, model, tokens));
             if (validationFile != null) {
-                check("validation_file", validationFile, use);
+                check("validation_file", validationFile,
+                        new DatasetUse(validationCompletions, model, validationTokens));
             }
             return rows;
         }

@@ -106,6 +106,10 @@ final class ReinforcementTraining {
             clock.charge(Metric.SECONDS_ROLLOUT);
             Grades grades = grading.await();
             clock.charge(Metric.SECONDS_GRADE);
+            if (grades.ungraded() > 0) {
+                observer.message("Step " + step + ": " + grades.ungraded() + " of " + grades.rollouts()
+                        + " completions have no reward; the first: " + grades.firstError());
+            }
 
             // advantages over all rollouts of each group, before anything is dropped
             double[] reward = Arrays.stream(grades.reward()).flatMapToDouble(Arrays::stream).toArray(); // [R]

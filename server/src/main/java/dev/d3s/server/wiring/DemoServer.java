@@ -1,16 +1,19 @@
 package dev.d3s.server.wiring;
 
+import java.net.URI;
+
+import jakarta.annotation.Priority;
+import jakarta.enterprise.event.Observes;
+import jakarta.inject.Singleton;
+
+import org.eclipse.microprofile.config.ConfigProvider;
+import org.jspecify.annotations.Nullable;
+
 import dev.d3s.server.cli.Demo;
 import dev.d3s.server.cli.DemoOptions;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.QuarkusApplication;
 import io.quarkus.runtime.ShutdownEvent;
-import jakarta.annotation.Priority;
-import jakarta.enterprise.event.Observes;
-import jakarta.inject.Singleton;
-import java.net.URI;
-import org.eclipse.microprofile.config.ConfigProvider;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Runs the demo's client on the main thread once the server around it is up, and interrupts it when that server stops, so

@@ -11,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-
 import dev.d3s.server.bench.Bench;
 import dev.d3s.server.cli.DemoOptions;
 import io.quarkus.runtime.Quarkus;

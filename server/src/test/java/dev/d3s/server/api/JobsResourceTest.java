@@ -376,7 +376,7 @@ class JobsResourceTest {
         assertThat(error.getString("error.param")).isEqualTo(error.getString("error.errors[0].param"));
         assertThat(error.getString("error.message")).startsWith("13 mistakes: (1) ")
             .contains("(13) ")
-            .contains("Put the code behind a URL and use a grader of type 'http'")
+            .contains("put it behind a URL for a grader of type 'http'")
             .contains("Unknown member 'stepz' in 'method.reinforcement.d3s'; known members: preset, group_size,");
     }
 

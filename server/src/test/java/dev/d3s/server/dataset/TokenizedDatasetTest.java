@@ -48,29 +48,29 @@ class TokenizedDatasetTest {
 
     @Test
     void shouldNameRowsThatDoNotFitTheContext() throws IOException {
-        String text = "{\"prompt\":\"" + "1".repeat(222) + "\"}\n\n{\"prompt\":\"" + "1".repeat(223) + "\"}\n";
+        String text = "{\"prompt\":\"" + "1".repeat(478) + "\"}\n\n{\"prompt\":\"" + "1".repeat(479) + "\"}\n";
         Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
                 Dataset dataset = Dataset.open(file, RowKind.PROMPT)) {
             assertThat(TokenizedDataset.check(dataset, tokenizer, config, 34)).singleElement()
-                .isEqualTo(new RowProblem(3, "The prompt has 223 tokens; with max_tokens 34 that is 257, more than"
-                        + " the model's context of 256: shorten the prompt or lower max_tokens."));
+                .isEqualTo(new RowProblem(3, "The prompt has 479 tokens; with max_tokens 34 that is 513, more than"
+                        + " the model's context of 512: shorten the prompt or lower max_tokens."));
             assertThatThrownBy(() -> TokenizedDataset.of(dataset, tokenizer, config, 34, 5))
-                .hasMessageStartingWith("rows.jsonl, line 3: The prompt has 223 tokens");
+                .hasMessageStartingWith("rows.jsonl, line 3: The prompt has 479 tokens");
             assertThat(TokenizedDataset.check(dataset, tokenizer, config, 33)).isEmpty();
         }
     }
 
     @Test
     void shouldNameCompletionsThatDoNotFitTheContext() throws IOException {
-        String text = "{\"prompt\":\"1\",\"completion\":\"" + "1".repeat(255) + "\"}\n";
+        String text = "{\"prompt\":\"1\",\"completion\":\"" + "1".repeat(511) + "\"}\n";
         Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
                 Dataset dataset = Dataset.open(file, RowKind.PROMPT_AND_COMPLETION)) {
             assertThat(TokenizedDataset.check(dataset, tokenizer, config, 0)).singleElement()
                 .extracting(RowProblem::message)
                 .asString()
-                .contains("the completion 256 with its end");
+                .contains("the completion 512 with its end");
         }
     }
 
