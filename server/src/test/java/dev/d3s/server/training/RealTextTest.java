@@ -81,8 +81,12 @@ class RealTextTest {
         return text.getBytes(StandardCharsets.UTF_8).length;
     }
 
-    private TrainingRequest request(Path from, TrainingSettings settings) {
-        return new TrainingRequest(SEED, from, rows, rows, null, settings);
+    private TrainingRequest request(Path from, TrainingSettings settings) throws IOException {
+        Path validation = directory.resolve("validation.jsonl");
+        try (Stream<String> lines = Files.lines(rows)) {
+            Files.write(validation, lines.limit(8).toList());
+        }
+        return new TrainingRequest(SEED, from, rows, validation, null, settings);
     }
 
     @Test
@@ -91,8 +95,8 @@ class RealTextTest {
         Training training = Runs.training();
 
         RecordingObserver supervised = new RecordingObserver(directory.resolve("supervised"));
-        training.run(request(model, new SupervisedSettings(24, 8, MAX_TOKENS, Runs.optimizer(3e-3, 4, 0.1),
-                new EvaluationSettings(0, 16), 0, Runs.mathGrader())), supervised);
+        training.run(request(model, new SupervisedSettings(12, 8, MAX_TOKENS, Runs.optimizer(3e-3, 4, 0.1),
+                new EvaluationSettings(0, 8), 0, Runs.mathGrader())), supervised);
         List<Double> loss = supervised.series(Metric.VALIDATION_LOSS);
         // uniform over 258 bytes is ln 258 = 5.55; the frequencies of letters alone bring that far down
         assertThat(loss.getFirst()).isGreaterThan(5);
@@ -103,9 +107,9 @@ class RealTextTest {
                 SelectionSettings.of(Presets.named("d3s").tokens()), ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), Runs.mathGrader(), 10,
-                Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 16), 0);
+                Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 8), 0);
         RecordingObserver reinforcement = new RecordingObserver(directory.resolve("reinforcement"));
-        TrainingTotals totals = training.run(request(supervised.checkpoint(24), settings), reinforcement);
+        TrainingTotals totals = training.run(request(supervised.checkpoint(12), settings), reinforcement);
 
         List<StepReport> steps = reinforcement.reports.stream().filter(report -> report.step() >= 0).toList();
         assertThat(steps).hasSize(STEPS);
