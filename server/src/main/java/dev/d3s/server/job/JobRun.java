@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.jboss.logging.Logger;
@@ -95,7 +96,12 @@ final class JobRun implements TrainingObserver {
             }
             return () -> record.succeeded(totals, model, lastCheckpoint);
         } catch (TrainingStopped e) {
-            return switch (stop.get()) {
+            Stop reason = stop.get();
+            if (reason == null && e.getCause() instanceof CancellationException) {
+                // the process is ending, and the engines heard of it before the queue did
+                reason = Stop.SHUTDOWN;
+            }
+            return switch (reason) {
                 case CANCEL -> record::cancelled;
                 case PAUSE -> () -> record.paused(Level.INFO, "The job is paused; " + howToResume(job.id()));
                 case SHUTDOWN -> () -> record.paused(Level.WARN,

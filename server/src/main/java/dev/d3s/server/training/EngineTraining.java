@@ -123,13 +123,15 @@ public final class EngineTraining implements Training {
         }
     }
 
-    /** Runs a loop; a generation that was abandoned because the job is to stop ends it like a stop between phases. */
+    /**
+     * Runs a loop. Work that was abandoned, because the job is to stop or because the process ends and its engines know it
+     * before the observer does, ends it like a stop between phases.
+     */
     private static TrainingTotals saved(RunProgress progress, Loop loop) throws TrainingStopped, IOException {
         try {
             return loop.run();
         } catch (CancellationException e) {
-            progress.stopIfRequested();
-            throw e;
+            throw progress.stopped(e);
         }
     }
 

@@ -3,6 +3,7 @@ package dev.d3s.server.training;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 
 import org.jspecify.annotations.Nullable;
 
@@ -72,10 +73,20 @@ final class RunProgress {
     /** Ends the run when its observer asks for it, after saving what it has. */
     void stopIfRequested() throws TrainingStopped, IOException {
         if (observer.stopRequested()) {
-            if (checkpointedSteps < completedSteps) {
-                checkpoint(Map.of());
-            }
+            saveCompleted();
             throw new TrainingStopped();
+        }
+    }
+
+    /** Saves what the run has when a step was abandoned half way; its caller throws the result. */
+    TrainingStopped stopped(CancellationException abandoned) throws IOException {
+        saveCompleted();
+        return new TrainingStopped(abandoned);
+    }
+
+    private void saveCompleted() throws IOException {
+        if (checkpointedSteps < completedSteps) {
+            checkpoint(Map.of());
         }
     }
 
