@@ -41,20 +41,23 @@ final class Evaluation {
     void beforeTraining(int totalSteps, TrainingObserver observer) {
         PhaseClock clock = new PhaseClock();
         StepMetrics metrics = new StepMetrics();
-        run(metrics, observer);
+        run(metrics);
         clock.charge(Metric.SECONDS_EVAL);
         observer.report(new StepReport(-1, totalSteps, metrics.seconds(clock).byKey()));
     }
 
-    /** Adds {@link Metric#ACCURACY} and, where rows have completions, {@link Metric#VALIDATION_LOSS}. */
-    void run(StepMetrics metrics, TrainingObserver observer) {
+    /**
+     * Adds {@link Metric#ACCURACY} and, where rows have completions, {@link Metric#VALIDATION_LOSS}. Runs to its end even when
+     * the job is to stop: the step it belongs to has changed the weights and must be completed.
+     */
+    void run(StepMetrics metrics) {
         if (rows.isEmpty()) {
             return;
         }
         List<GenerationRequest> requests = rows.stream()
             .map(row -> new GenerationRequest(row.prompt(), new long[1]))
             .toList();
-        CompletionGrading graded = new CompletionGrading(grading, rows, tokenizer, observer::stopRequested);
+        CompletionGrading graded = new CompletionGrading(grading, rows, tokenizer, () -> false);
         rolloutEngine.generate(requests, SamplingSettings.greedy(maxTokens), graded);
         double[][] reward = graded.await().reward();
         metrics.set(Metric.ACCURACY, Arrays.stream(reward)

@@ -134,6 +134,7 @@ final class ReinforcementTraining {
                 // the update computes what was kept and nothing else
                 List<TrainingSequence> sequences = sequences(rollouts, kept, weights);
                 UpdateReport update = parts.policy().update(sequences, objective, optimizer);
+                progress.updated();
                 progress.trained(update.keptTokens());
                 clock.charge(Metric.SECONDS_UPDATE);
                 reportUpdate(metrics, tokens, update);
@@ -151,7 +152,7 @@ final class ReinforcementTraining {
                 .set(Metric.TOKENS_PER_SECOND, rollouts.tokenCount() / clock.total())
                 .set(Metric.POLICY_VERSION, parts.policy().version());
             if (progress.evaluationDue(step, settings.evaluation())) {
-                parts.evaluation().run(metrics, observer);
+                parts.evaluation().run(metrics);
                 clock.charge(Metric.SECONDS_EVAL);
             }
             progress.completed(step, metrics, clock);

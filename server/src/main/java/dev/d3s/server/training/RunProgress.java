@@ -31,6 +31,7 @@ final class RunProgress {
     private long trainedTokens;
     private long generatedTokens;
     private double checkpointSeconds;
+    private boolean updating;
 
     RunProgress(TrainingObserver observer, Policy policy, Path tokenizerSource, TrainingSettings settings,
             TrainingState start, @Nullable RefreshMode refreshMode) {
@@ -84,8 +85,13 @@ final class RunProgress {
         return new TrainingStopped(abandoned);
     }
 
+    /** The weights are now those of the step in progress: until it is completed there is nothing consistent to save. */
+    void updated() {
+        updating = true;
+    }
+
     private void saveCompleted() throws IOException {
-        if (checkpointedSteps < completedSteps) {
+        if (checkpointedSteps < completedSteps && !updating) {
             checkpoint(Map.of());
         }
     }
@@ -101,6 +107,7 @@ final class RunProgress {
      */
     void completed(int step, StepMetrics metrics, PhaseClock clock) throws IOException {
         completedSteps = step + 1;
+        updating = false;
         Map<String, Double> values = metrics.seconds(clock).set(Metric.SECONDS_CHECKPOINT, checkpointSeconds).byKey();
         checkpointSeconds = 0;
         observer.report(new StepReport(step, totalSteps, values));

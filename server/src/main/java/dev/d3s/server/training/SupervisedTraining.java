@@ -52,6 +52,7 @@ final class SupervisedTraining {
             List<TrainingSequence> sequences = sequences(dataset.next(step, settings.batchSize()));
             OptimizerStep optimizer = settings.optimizer().stepAt(step, settings.steps());
             UpdateReport update = policy.update(sequences, new Objective.CrossEntropy(), optimizer);
+            progress.updated();
             progress.trained(update.keptTokens());
             clock.charge(Metric.SECONDS_UPDATE);
 
@@ -65,7 +66,7 @@ final class SupervisedTraining {
                 .set(Metric.TOKENS_PER_SECOND, update.keptTokens() / clock.total());
             if (progress.evaluationDue(step, settings.evaluation())) {
                 rolloutEngine.refresh();
-                evaluation.run(metrics, observer);
+                evaluation.run(metrics);
                 clock.charge(Metric.SECONDS_EVAL);
             }
             progress.completed(step, metrics, clock);
