@@ -303,7 +303,7 @@ class JourneyTest {
 
     @Test
     void shouldRefuseWhatDoesNotFitIntoTheContext() throws Exception {
-        String longPrompt = "1+".repeat(130);
+        String longPrompt = "1+".repeat(258);
         String tooLong = upload("long.jsonl", Stream.of("{\"prompt\": \"1+1=\", \"answer\": \"2\"}",
                 "{\"prompt\": \"" + longPrompt + "\", \"answer\": \"2\"}"));
         assertThatThrownBy(() -> create(ExampleModels.ARITHMETIC, tooLong, Optional.empty(), supervised(6, 0)))
@@ -315,8 +315,8 @@ class JourneyTest {
                 reinforcement(6, Map.of())))
             .isInstanceOfSatisfying(BadRequestException.class, e -> assertThat(
                     e.getMessage())
-                .contains("training_file: Line 2: The prompt has 260 tokens",
-                        "validation_file: Line 2: ", "context of 256", "shorten the prompt"));
+                .contains("training_file: Line 2: The prompt has 516 tokens",
+                        "validation_file: Line 2: ", "context of 512", "shorten the prompt"));
         assertThatThrownBy(() -> client.completions()
             .create(CompletionCreateParams.builder()
                 .model(ExampleModels.ARITHMETIC)
@@ -324,7 +324,7 @@ class JourneyTest {
                 .maxTokens(MAX_TOKENS)
                 .build()))
             .isInstanceOfSatisfying(BadRequestException.class,
-                    e -> assertThat(e.getMessage()).contains("prompt has 260 tokens", "256"));
+                    e -> assertThat(e.getMessage()).contains("prompt has 516 tokens", "512"));
     }
 
     @Test
