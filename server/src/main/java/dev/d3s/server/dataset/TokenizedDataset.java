@@ -23,9 +23,11 @@ public final class TokenizedDataset {
     private final Tokenizer tokenizer;
     private final int endOfSequence;
     private final ShuffledOrder order;
+    private final int longestPrompt;
 
-    private TokenizedDataset(Dataset dataset, Tokenizer tokenizer, int endOfSequence, long seed) {
+    private TokenizedDataset(Dataset dataset, Tokenizer tokenizer, int endOfSequence, long seed, int longestPrompt) {
         this.dataset = dataset;
+        this.longestPrompt = longestPrompt;
         this.tokenizer = tokenizer;
         this.endOfSequence = endOfSequence;
         this.order = new ShuffledOrder(seed, dataset.size());
@@ -40,24 +42,43 @@ public final class TokenizedDataset {
      */
     public static TokenizedDataset of(Dataset dataset, Tokenizer tokenizer, ModelConfig config, int maxTokens,
             long seed) {
-        List<RowProblem> problems = check(dataset, tokenizer, config, maxTokens);
-        if (!problems.isEmpty()) {
-            throw RowProblem.failure(Dataset.name(dataset.file()), problems);
+        Scan scan = scan(dataset, tokenizer, config, maxTokens);
+        if (!scan.problems.isEmpty()) {
+            throw RowProblem.failure(Dataset.name(dataset.file()), scan.problems);
         }
-        return new TokenizedDataset(dataset, tokenizer, config.endOfSequenceTokens().get(0), seed);
+        return new TokenizedDataset(dataset, tokenizer, config.endOfSequenceTokens().get(0), seed, scan.longestPrompt);
     }
 
     /** The first 20 rows that do not fit into the model's context; empty when all do. */
     public static List<RowProblem> check(Dataset dataset, Tokenizer tokenizer, ModelConfig config, int maxTokens) {
+        return scan(dataset, tokenizer, config, maxTokens).problems;
+    }
+
+    /** What one walk over all rows finds. */
+    private record Scan(List<RowProblem> problems, int longestPrompt) {}
+
+    private static Scan scan(Dataset dataset, Tokenizer tokenizer, ModelConfig config, int maxTokens) {
         List<RowProblem> problems = new ArrayList<>();
+        int longest = 0;
         for (int index = 0; index < dataset.size() && problems.size() < RowProblem.LIMIT; index++) {
             DatasetRow row = dataset.row(index);
-            String problem = problem(row, tokenizer, config, maxTokens);
-            if (problem != null) {
-                problems.add(new RowProblem(row.line(), problem));
+            try {
+                int prompt = tokenizer.encode(row.prompt()).length;
+                longest = Math.max(longest, prompt);
+                String problem = problem(row, prompt, tokenizer, config, maxTokens);
+                if (problem != null) {
+                    problems.add(new RowProblem(row.line(), problem));
+                }
+            } catch (D3sException unencodable) {
+                problems.add(new RowProblem(row.line(), unencodable.text()));
             }
         }
-        return List.copyOf(problems);
+        return new Scan(List.copyOf(problems), longest);
+    }
+
+    /** Tokens of the longest prompt. */
+    public int longestPrompt() {
+        return longestPrompt;
     }
 
     /** Number of rows. */
@@ -93,16 +114,10 @@ public final class TokenizedDataset {
         return ended;
     }
 
-    private static @Nullable String problem(DatasetRow row, Tokenizer tokenizer, ModelConfig config, int maxTokens) {
-        int prompt;
-        int completion;
-        try {
-            prompt = tokenizer.encode(row.prompt()).length;
-            String text = row.completion();
-            completion = text == null ? 0 : tokenizer.encode(text).length + 1;
-        } catch (D3sException unencodable) {
-            return unencodable.text();
-        }
+    private static @Nullable String problem(DatasetRow row, int prompt, Tokenizer tokenizer, ModelConfig config,
+            int maxTokens) {
+        String text = row.completion();
+        int completion = text == null ? 0 : tokenizer.encode(text).length + 1;
         int context = config.contextLength();
         if (prompt == 0) {
             return "The prompt becomes no token at all.";

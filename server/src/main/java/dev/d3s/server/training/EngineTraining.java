@@ -66,34 +66,34 @@ public final class EngineTraining implements Training {
                 Grading grading = grading(settings.grader(),
                         Duration.ofNanos((long) (settings.graderTimeoutSeconds() * 1e9)));
                 ReferencePolicyHolder reference = reference(request, settings);
-                Policy policy = policy(request);
-                RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(), config.contextLength(),
-                        completions * settings.maxTokens(), start.refreshMode())) {
-            TokenizedDataset dataset = TokenizedDataset.of(rows, tokenizer, config, settings.maxTokens(),
-                    request.seed());
-            Evaluation evaluation = new Evaluation(
-                    evaluationRows(request, settings.evaluation(), RowKind.PROMPT, tokenizer,
-                            config, settings.maxTokens()),
-                    rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
-            SelectionSettings rollouts = settings.rollouts();
-            SelectionSettings tokens = settings.tokens();
-            RolloutLevel rolloutLevel = new RolloutLevel(
-                    plugins.rolloutSelector(rollouts.selector().name(), rollouts.selector().config()),
-                    keepRatio(rollouts, settings.steps()), request.seed());
-            TokenLevel tokenLevel = new TokenLevel(
-                    plugins.tokenSelector(tokens.selector().name(), tokens.selector().config()),
-                    keepRatio(tokens, settings.steps()), request.seed());
-            observer.message("Rollout engine refreshes its weights " + switch (rolloutEngine.refreshMode()) {
-                case IN_PLACE -> "in place";
-                case RECREATE -> "by making its session anew";
-            } + ".");
-            RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
-                    rolloutEngine.refreshMode());
-            ReinforcementTraining.Parts parts = new ReinforcementTraining.Parts(dataset, tokenizer, rolloutEngine,
-                    grading,
-                    rolloutLevel, tokenLevel, policy, reference.policy, evaluation);
-            return saved(progress,
-                    () -> new ReinforcementTraining(settings, request.seed(), parts, progress, observer).run());
+                Policy policy = policy(request)) {
+            Prompts prompts = prompts(request, rows, settings.maxTokens(), RowKind.PROMPT, tokenizer, config);
+            try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
+                    prompts.longest + settings.maxTokens(), completions * settings.maxTokens(),
+                    start.refreshMode())) {
+                Evaluation evaluation = new Evaluation(prompts.evaluation, rolloutEngine, policy, tokenizer, grading,
+                        settings.maxTokens());
+                SelectionSettings rollouts = settings.rollouts();
+                SelectionSettings tokens = settings.tokens();
+                RolloutLevel rolloutLevel = new RolloutLevel(
+                        plugins.rolloutSelector(rollouts.selector().name(), rollouts.selector().config()),
+                        keepRatio(rollouts, settings.steps()), request.seed());
+                TokenLevel tokenLevel = new TokenLevel(
+                        plugins.tokenSelector(tokens.selector().name(), tokens.selector().config()),
+                        keepRatio(tokens, settings.steps()), request.seed());
+                observer.message("Rollout engine refreshes its weights " + switch (rolloutEngine.refreshMode()) {
+                    case IN_PLACE -> "in place";
+                    case RECREATE -> "by making its session anew";
+                } + ".");
+                RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
+                        rolloutEngine.refreshMode());
+                ReinforcementTraining.Parts parts = new ReinforcementTraining.Parts(prompts.training, tokenizer,
+                        rolloutEngine,
+                        grading,
+                        rolloutLevel, tokenLevel, policy, reference.policy, evaluation);
+                return saved(progress,
+                        () -> new ReinforcementTraining(settings, request.seed(), parts, progress, observer).run());
+            }
         }
     }
 
@@ -107,19 +107,20 @@ public final class EngineTraining implements Training {
                 Grading grading = grader == null
                         ? new Grading("exact match", exactMatch(), GRADING_CONCURRENCY, SUPERVISED_GRADING_LIMIT)
                         : grading(grader, SUPERVISED_GRADING_LIMIT);
-                Policy policy = policy(request);
-                RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(), config.contextLength(),
-                        (long) settings.evaluation().samples() * settings.maxTokens(), start.refreshMode())) {
-            TokenizedDataset dataset = TokenizedDataset.of(rows, tokenizer, config, 0, request.seed());
-            Evaluation evaluation = new Evaluation(
-                    evaluationRows(request, settings.evaluation(), evaluationKind, tokenizer,
-                            config, settings.maxTokens()),
-                    rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
-            RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
-                    rolloutEngine.refreshMode());
-            return saved(progress, () -> new SupervisedTraining(settings, policy, dataset, rolloutEngine, evaluation,
-                    progress, observer)
-                .run());
+                Policy policy = policy(request)) {
+            Prompts prompts = prompts(request, rows, 0, evaluationKind, tokenizer, config);
+            try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
+                    prompts.longest + settings.maxTokens(),
+                    (long) settings.evaluation().samples() * settings.maxTokens(), start.refreshMode())) {
+                Evaluation evaluation = new Evaluation(prompts.evaluation, rolloutEngine, policy, tokenizer, grading,
+                        settings.maxTokens());
+                RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
+                        rolloutEngine.refreshMode());
+                return saved(progress,
+                        () -> new SupervisedTraining(settings, policy, prompts.training, rolloutEngine, evaluation,
+                                progress, observer)
+                            .run());
+            }
         }
     }
 
@@ -198,15 +199,32 @@ public final class EngineTraining implements Training {
                 level.keepTo(), steps);
     }
 
-    private static List<TokenizedRow> evaluationRows(TrainingRequest request, EvaluationSettings evaluation,
-            RowKind kind,
-            Tokenizer tokenizer, ModelConfig config, int maxTokens) throws IOException {
+    /**
+     * The rows of a run. Their longest prompt bounds the rollout engine's slots: with a model's whole context there would be
+     * room for few of them.
+     *
+     * @param longest tokens of the longest prompt in either
+     */
+    private record Prompts(TokenizedDataset training, List<TokenizedRow> evaluation, int longest) {}
+
+    /** @param tokens that training generates after a prompt; 0 when it generates none */
+    private static Prompts prompts(TrainingRequest request, Dataset rows, int tokens, RowKind evaluationKind,
+            Tokenizer tokenizer, ModelConfig config) throws IOException {
+        TrainingSettings settings = request.settings();
+        TokenizedDataset training = TokenizedDataset.of(rows, tokenizer, config, tokens, request.seed());
+        int longest = tokens == 0 ? 0 : training.longestPrompt();
         Path file = request.validationFile();
         if (file == null) {
-            return List.of();
+            return new Prompts(training, List.of(), Math.max(1, longest));
         }
-        try (Dataset rows = Dataset.open(file, kind)) {
-            return TokenizedDataset.of(rows, tokenizer, config, maxTokens, request.seed()).first(evaluation.samples());
+        try (Dataset validation = Dataset.open(file, evaluationKind)) {
+            List<TokenizedRow> evaluation = TokenizedDataset
+                .of(validation, tokenizer, config, settings.maxTokens(), request.seed())
+                .first(settings.evaluation().samples());
+            for (TokenizedRow row : evaluation) {
+                longest = Math.max(longest, row.prompt().length);
+            }
+            return new Prompts(training, evaluation, Math.max(1, longest));
         }
     }
 }

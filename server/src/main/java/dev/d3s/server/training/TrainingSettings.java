@@ -5,6 +5,9 @@ public sealed interface TrainingSettings permits ReinforcementSettings, Supervis
     /** Optimizer steps. */
     int steps();
 
+    /** Length limit of a generated completion. */
+    int maxTokens();
+
     OptimizerSettings optimizer();
 
     EvaluationSettings evaluation();
