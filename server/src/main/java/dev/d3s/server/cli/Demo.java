@@ -88,16 +88,34 @@ public final class Demo {
             return 0;
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
-            out.println();
-            out.println("Stopped; the demo leaves nothing behind.");
-            return 130;
+            return stopped();
         } catch (IOException failure) {
+            if (processEnds()) {
+                return stopped();
+            }
             out.println();
             out.println("The demo failed: " + failure.getMessage());
             out.flush();
             return 1;
         } finally {
             delete(files);
+        }
+    }
+
+    private int stopped() {
+        out.println();
+        out.println("Stopped; the demo leaves nothing behind.");
+        out.flush();
+        return 130;
+    }
+
+    /** Whether the server went away because this process ends: hooks can be taken back only until then. */
+    private static boolean processEnds() {
+        try {
+            Runtime.getRuntime().removeShutdownHook(new Thread());
+            return false;
+        } catch (IllegalStateException ending) {
+            return true;
         }
     }
 
