@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Files that are either complete or absent, also after the power failed: written elsewhere, synchronised, renamed. */
-final class DurableFiles {
+public final class DurableFiles {
     private DurableFiles() {}
 
     /** Makes a finished temporary file or directory appear under its name, in place of what was there. */
@@ -35,16 +35,24 @@ final class DurableFiles {
         }
     }
 
-    /** Deletes a directory or file, if it is there. */
-    static void deleteTree(Path root) throws IOException {
+    /** Deletes a directory or file, if it is there; what vanishes meanwhile is no error. */
+    public static void deleteTree(Path root) throws IOException {
         if (!Files.exists(root)) {
             return;
         }
         Files.walkFileTree(root, new SimpleFileVisitor<>() {
             @Override
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
-                Files.delete(file);
+                Files.deleteIfExists(file);
                 return FileVisitResult.CONTINUE;
+            }
+
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+                if (e instanceof NoSuchFileException) {
+                    return FileVisitResult.CONTINUE;
+                }
+                throw e;
             }
 
             @Override
@@ -52,7 +60,7 @@ final class DurableFiles {
                 if (e != null && !(e instanceof NoSuchFileException)) {
                     throw e;
                 }
-                Files.delete(directory);
+                Files.deleteIfExists(directory);
                 return FileVisitResult.CONTINUE;
             }
         });

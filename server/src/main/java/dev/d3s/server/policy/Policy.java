@@ -30,9 +30,6 @@ public interface Policy extends LogprobScorer {
      */
     UpdateReport update(List<TrainingSequence> sequences, Objective objective, OptimizerStep step);
 
-    /** A frozen copy, for the KL term. */
-    ReferencePolicy freeze();
-
     /** Writes what a bit-identical continuation needs beside the weights: moments, step count, version. */
     void saveOptimizer(Path directory) throws IOException;
 

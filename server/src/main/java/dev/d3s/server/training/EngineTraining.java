@@ -65,7 +65,8 @@ public final class EngineTraining implements Training {
                 Dataset rows = Dataset.open(request.trainingFile(), RowKind.PROMPT);
                 Grading grading = grading(settings.grader(),
                         Duration.ofNanos((long) (settings.graderTimeoutSeconds() * 1e9)));
-                ReferencePolicyHolder reference = reference(request, settings);
+                @Nullable
+                ReferencePolicy reference = reference(request, settings);
                 Policy policy = policy(request)) {
             Prompts prompts = prompts(request, rows, settings.maxTokens(), RowKind.PROMPT, tokenizer, config);
             try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
@@ -90,7 +91,7 @@ public final class EngineTraining implements Training {
                 ReinforcementTraining.Parts parts = new ReinforcementTraining.Parts(prompts.training, tokenizer,
                         rolloutEngine,
                         grading,
-                        rolloutLevel, tokenLevel, policy, reference.policy, evaluation);
+                        rolloutLevel, tokenLevel, policy, reference, evaluation);
                 return saved(progress,
                         () -> new ReinforcementTraining(settings, request.seed(), parts, progress, observer).run());
             }
@@ -161,24 +162,13 @@ public final class EngineTraining implements Training {
     }
 
     /** The frozen starting policy, when the objective has a KL term. */
-    private ReferencePolicyHolder reference(TrainingRequest request, ReinforcementSettings settings)
+    private @Nullable ReferencePolicy reference(TrainingRequest request, ReinforcementSettings settings)
             throws IOException {
         if (settings.objective().klBeta() == 0) {
-            return new ReferencePolicyHolder(null);
+            return null;
         }
-        try (HuggingFaceModel model = ModelDirectory.open(request.model());
-                Policy policy = engines.policy(model.config(), model.weights())) {
-            return new ReferencePolicyHolder(policy.freeze());
-        }
-    }
-
-    /** A reference policy, or none, for a try-with-resources. */
-    private record ReferencePolicyHolder(@Nullable ReferencePolicy policy) implements AutoCloseable {
-        @Override
-        public void close() {
-            if (policy != null) {
-                policy.close();
-            }
+        try (HuggingFaceModel model = ModelDirectory.open(request.model())) {
+            return engines.reference(model.config(), model.weights());
         }
     }
 

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
 
@@ -12,6 +13,9 @@ import dev.d3s.server.rollout.RolloutEngine;
 public interface Engines {
     /** A policy that starts from a copy of the given weights. */
     Policy policy(ModelConfig config, Weights initial);
+
+    /** The frozen policy of the KL term: a copy of the given weights, without gradients and moments. */
+    ReferencePolicy reference(ModelConfig config, Weights weights);
 
     /**
      * A rollout engine over live weights.

@@ -5,8 +5,10 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.policy.torch.TorchPolicy;
 import dev.d3s.server.policy.torch.TorchPolicySettings;
+import dev.d3s.server.policy.torch.TorchReferencePolicy;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
 import dev.d3s.server.rollout.onnx.OnnxRolloutEngine;
@@ -22,6 +24,11 @@ public record OnnxTorchEngines(int cores) implements Engines {
     @Override
     public Policy policy(ModelConfig config, Weights initial) {
         return TorchPolicy.open(config, initial, TorchPolicySettings.forModel(config, cores));
+    }
+
+    @Override
+    public ReferencePolicy reference(ModelConfig config, Weights weights) {
+        return TorchReferencePolicy.open(config, weights, TorchPolicySettings.forModel(config, cores));
     }
 
     @Override

@@ -16,11 +16,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.plugin.Plugins;
 import dev.d3s.spi.ConfigKey;
 import dev.d3s.spi.Plugin;
-import dev.d3s.spi.PluginConfig;
-import dev.d3s.spi.RewardFunction;
-import dev.d3s.spi.RewardFunctionFactory;
 
 /** A few plugins and checks: enough to have something right and something wrong to say in a job. */
 @Alternative
@@ -32,39 +30,13 @@ public class TestCatalogs implements ModelChecks, DatasetChecks {
     public static PluginRegistry plugins(Plugin... more) {
         List<Plugin> all = new ArrayList<>();
         ServiceLoader.load(Plugin.class).forEach(all::add);
-        all.add(new Plugin() {
-            @Override
-            public List<RewardFunctionFactory> rewardFunctions() {
-                return List.of(grader("multi", new ConfigKey.Text("graders", null, "the graders as JSON")),
-                        grader("http", new ConfigKey.Text("url", null, "where to post")));
-            }
-        });
+        all.add(new Plugins()
+            .rewardFunction("multi", List.of(new ConfigKey.Text("graders", null, "the graders as JSON")),
+                    config -> input -> 0)
+            .rewardFunction("http", List.of(new ConfigKey.Text("url", null, "where to post")),
+                    config -> input -> 0));
         all.addAll(List.of(more));
         return new PluginRegistry(all);
-    }
-
-    private static RewardFunctionFactory grader(String name, ConfigKey... keys) {
-        return new RewardFunctionFactory() {
-            @Override
-            public String name() {
-                return name;
-            }
-
-            @Override
-            public String description() {
-                return "For tests";
-            }
-
-            @Override
-            public List<ConfigKey> configKeys() {
-                return List.of(keys);
-            }
-
-            @Override
-            public RewardFunction create(PluginConfig config) {
-                return input -> 0;
-            }
-        };
     }
 
     @Override

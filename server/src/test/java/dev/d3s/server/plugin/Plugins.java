@@ -17,13 +17,13 @@ import dev.d3s.spi.TokenSelector;
 import dev.d3s.spi.TokenSelectorFactory;
 
 /** A plugin put together by a test. */
-final class Plugins implements Plugin {
+public final class Plugins implements Plugin {
     private final List<RolloutSelectorFactory> rolloutSelectors = new ArrayList<>();
     private final List<TokenSelectorFactory> tokenSelectors = new ArrayList<>();
     private final List<ScheduleFactory> schedules = new ArrayList<>();
     private final List<RewardFunctionFactory> rewardFunctions = new ArrayList<>();
 
-    Plugins rolloutSelector(String name, RolloutSelector selector) {
+    public Plugins rolloutSelector(String name, RolloutSelector selector) {
         rolloutSelectors.add(new RolloutSelectorFactory() {
             @Override
             public String name() {
@@ -43,7 +43,7 @@ final class Plugins implements Plugin {
         return this;
     }
 
-    Plugins tokenSelector(String name, TokenSelector selector) {
+    public Plugins tokenSelector(String name, TokenSelector selector) {
         tokenSelectors.add(new TokenSelectorFactory() {
             @Override
             public String name() {
@@ -63,7 +63,7 @@ final class Plugins implements Plugin {
         return this;
     }
 
-    Plugins schedule(String name, Schedule schedule) {
+    public Plugins schedule(String name, Schedule schedule) {
         schedules.add(new ScheduleFactory() {
             @Override
             public String name() {
@@ -83,7 +83,7 @@ final class Plugins implements Plugin {
         return this;
     }
 
-    Plugins rewardFunction(String name, List<ConfigKey> keys, Function<PluginConfig, RewardFunction> create) {
+    public Plugins rewardFunction(String name, List<ConfigKey> keys, Function<PluginConfig, RewardFunction> create) {
         rewardFunctions.add(new RewardFunctionFactory() {
             @Override
             public String name() {

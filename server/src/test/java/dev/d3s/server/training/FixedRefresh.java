@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
 import dev.d3s.server.wiring.OnnxTorchEngines;
@@ -26,6 +27,11 @@ record FixedRefresh(Engines real, RefreshMode first, List<RefreshMode> resumed) 
     @Override
     public Policy policy(ModelConfig config, Weights initial) {
         return real.policy(config, initial);
+    }
+
+    @Override
+    public ReferencePolicy reference(ModelConfig config, Weights weights) {
+        return real.reference(config, weights);
     }
 
     @Override

@@ -39,15 +39,11 @@ final class Runs {
     static ReinforcementSettings reinforcement(String presetName, int steps, PluginChoice grader) {
         Preset preset = Presets.named(presetName);
         return new ReinforcementSettings(presetName, steps, 16, 16, MAX_TOKENS, 1, Scale.GROUP, 1e-6,
-                level(preset.rollouts()), level(preset.tokens()), ReinforcementSettings.TokenNorm.KEPT,
+                SelectionSettings.of(preset.rollouts()), SelectionSettings.of(preset.tokens()),
+                ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), grader, 10,
                 optimizer(2e-4, 5, 0.1), new EvaluationSettings(4, 256), 0);
-    }
-
-    private static SelectionSettings level(Preset.Level level) {
-        return new SelectionSettings(PluginChoice.of(level.selector()), level.keepFrom(), level.keepTo(),
-                PluginChoice.of(level.schedule()));
     }
 
     static TrainingRequest supervised(Path model, ArithmeticTask.TaskFiles files, int steps) {

@@ -18,7 +18,6 @@ import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
 import dev.d3s.server.policy.Policy;
-import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.policy.TrainingSequence;
 import dev.d3s.server.policy.UpdateReport;
 import dev.d3s.spi.D3sException;
@@ -289,11 +288,6 @@ public final class TorchPolicy implements Policy {
                 }
             }
         }
-    }
-
-    @Override
-    public ReferencePolicy freeze() {
-        return TorchReferencePolicy.open(config(), weights(), decoder.settings());
     }
 
     @Override

@@ -8,7 +8,7 @@ import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.ReferencePolicy;
 
 /**
- * The frozen policy of the KL term: its own copy of the weights, its own threads, no gradients. Closed by whoever froze it.
+ * The frozen policy of the KL term: its own copy of the weights, its own threads, no gradients. Closed by whoever opened it.
  */
 public final class TorchReferencePolicy implements ReferencePolicy {
     private final TorchDecoder decoder;

@@ -142,7 +142,7 @@ class TorchPolicyTest {
         int[] prompt = {1};
         try (TorchPolicy policy = open(1)) {
             TokenScores before = policy.score(tokens, prompt, 1).getFirst();
-            try (ReferencePolicy reference = policy.freeze()) {
+            try (ReferencePolicy reference = TorchReferencePolicy.open(CONFIG, policy.weights(), SETTINGS)) {
                 policy.update(sequences, RATIO, step(1));
                 assertThat(reference.score(tokens, prompt, 1).getFirst().logprobs()).isEqualTo(before.logprobs());
                 assertThat(policy.score(tokens, prompt, 1).getFirst().logprobs()).isNotEqualTo(before.logprobs());
