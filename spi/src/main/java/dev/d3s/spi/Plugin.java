@@ -10,10 +10,13 @@ import java.util.List;
  * <p>
  * Guarantees:
  * <ol>
- * <li>The constructor takes no arguments and runs once, at server start, on the main thread.</li>
+ * <li>The constructor takes no arguments and runs once, at server start.</li>
  * <li>Each method is called once, right after construction. A kind that is added later defaults to an empty list, so a
  * compiled plugin keeps working.</li>
- * <li>A plugin that throws here is reported by name and left out; the server starts without it.</li>
+ * <li>A plugin that throws here, or takes longer than the server's limit, is reported by name and left out; the server
+ * starts without it.</li>
+ * <li>Names that are taken: a built-in plugin keeps its name, and of two others with the same name neither is used, until
+ * one of them is removed.</li>
  * </ol>
  */
 public interface Plugin {

@@ -14,6 +14,7 @@ import java.util.List;
  * the first use.</li>
  * <li>It is given a configuration in which every declared key has a value of its type and inside its range; undeclared
  * keys never reach it.</li>
+ * <li>{@link #create} that takes longer than the server's limit is interrupted; the job that asked for it is refused.</li>
  * <li>{@link #create} may throw {@link InvalidConfigException} for what ranges cannot express; the job is refused with
  * those messages. Any other exception is reported as a fault of the plugin.</li>
  * </ol>

@@ -7,10 +7,12 @@ package dev.d3s.spi;
  * <p>
  * Guarantees:
  * <ol>
- * <li>One call at a time per job, on the job's training thread.</li>
+ * <li>One call at a time per job; calls may come from different threads, and what one wrote the next one sees.</li>
  * <li>The arrays are the plugin's to read and not to keep or change.</li>
- * <li>The same arguments give the same answer: an implementation is a pure function of them, {@code seed} included.</li>
+ * <li>The same arguments give the same answer: an implementation is a pure function of them, {@code seed} included. One
+ * that remembers something between steps is a {@link StatefulSelector} too.</li>
  * <li>The server checks the answer: indices in range, none twice, none of a rollout without a reward.</li>
+ * <li>A call that takes longer than the server's limit is interrupted and fails the job, and no other.</li>
  * </ol>
  */
 @FunctionalInterface

@@ -7,10 +7,13 @@ package dev.d3s.spi;
  * <p>
  * Guarantees:
  * <ol>
- * <li>One call at a time per job, on the job's training thread; never with an empty batch.</li>
+ * <li>One call at a time per job, never with an empty batch; calls may come from different threads, and what one wrote the
+ * next one sees.</li>
  * <li>The arrays are the plugin's to read and not to keep or change.</li>
- * <li>The same arguments give the same answer: an implementation is a pure function of them, {@code seed} included.</li>
+ * <li>The same arguments give the same answer: an implementation is a pure function of them, {@code seed} included. One
+ * that remembers something between steps is a {@link StatefulSelector} too.</li>
  * <li>The server checks the answer: one row per rollout, as long as its completion, at least one token kept.</li>
+ * <li>A call that takes longer than the server's limit is interrupted and fails the job, and no other.</li>
  * </ol>
  */
 @FunctionalInterface

@@ -77,8 +77,8 @@ class CheckedPluginsTest {
             .containsExactly(1,
                     0);
         assertThat(keptRollouts((b, ratio, seed) -> RolloutSelection.of()).kept()).isEmpty();
-        TokenSelection kept = new TokenSelection(new boolean[][]{{true, false}, {false}},
-                new float[][]{{2, 0}, {Float.NaN}});
+        TokenSelection kept = TokenSelection.of(new boolean[][]{{true, false}, {false}})
+            .withWeight(new float[][]{{2, 0}, {Float.NaN}});
         assertThat(keptTokens((b, ratio, seed) -> kept)).isSameAs(kept);
         assertThat(at((step, total, from, to) -> 0.5)).isEqualTo(0.5);
         assertThat(at((step, total, from, to) -> 0.75 + 1e-12)).isEqualTo(0.75);
@@ -94,9 +94,9 @@ class CheckedPluginsTest {
                 "it kept rollout 0 twice.");
         breaks(() -> keptRollouts((b, r, s) -> RolloutSelection.of(2)),
                 "rollout 2, which has no reward.");
-        breaks(() -> keptRollouts((b, r, s) -> new RolloutSelection(new int[]{0}, new double[2])),
+        breaks(() -> keptRollouts((b, r, s) -> RolloutSelection.of(0).withAdvantage(1, 2)),
                 "2 advantages for 1 kept rollouts.");
-        breaks(() -> keptRollouts((b, r, s) -> new RolloutSelection(new int[]{0}, new double[]{Double.NaN})),
+        breaks(() -> keptRollouts((b, r, s) -> RolloutSelection.of(0).withAdvantage(Double.NaN)),
                 "the advantage NaN.");
         breaks(() -> keptRollouts((b, r, s) -> {
             b.advantage()[0] = 5;
@@ -134,7 +134,7 @@ class CheckedPluginsTest {
     }
 
     private static void keep(boolean[][] kept, float[][] weight) {
-        keptTokens((batch, ratio, seed) -> new TokenSelection(kept, weight));
+        keptTokens((batch, ratio, seed) -> TokenSelection.of(kept).withWeight(weight));
     }
 
     @Test

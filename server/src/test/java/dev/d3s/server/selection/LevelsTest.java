@@ -51,8 +51,7 @@ class LevelsTest {
 
     @Test
     void shouldTakeAdvantagesThatASelectorReturnsInItsOrder() {
-        RolloutSelector selector = (batch, ratio, seed) -> new RolloutSelection(new int[]{3, 0},
-                new double[]{0.5, -0.5});
+        RolloutSelector selector = (batch, ratio, seed) -> RolloutSelection.of(3, 0).withAdvantage(0.5, -0.5);
         KeptRollouts kept = new RolloutLevel(selector, keepRatio(1, 1), 1).select(0, BATCH);
         assertThat(kept.kept()).containsExactly(0, 3);
         assertThat(kept.advantage()).containsExactly(-0.5, 0.5);
