@@ -1,5 +1,6 @@
 package dev.d3s.server.api;
 
+import java.util.List;
 import java.util.Map;
 
 import jakarta.inject.Inject;
@@ -11,6 +12,7 @@ import jakarta.ws.rs.core.MediaType;
 import org.eclipse.microprofile.openapi.annotations.Operation;
 import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
@@ -39,6 +41,15 @@ class CatalogResource {
     record PluginObject(String object, String kind, String name, String version, String description,
             @Schema(implementation = Object.class, description = "JSON Schema") Map<String, Object> configSchema) {}
 
+    @Schema(name = "PluginProblem", description = "Why something that was offered at start is not there")
+    record ProblemObject(String code, String message) {}
+
+    /** A list of plugins, and what is missing from it. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @Schema(name = "PluginList")
+    record PluginListing(String object, List<PluginObject> data, boolean hasMore, @Nullable String firstId,
+            @Nullable String lastId, List<ProblemObject> problems) {}
+
     @Schema(name = "Preset")
     record PresetObject(String object, String name, String description, Level rollouts, Level tokens) {}
 
@@ -60,11 +71,16 @@ class CatalogResource {
     @GET
     @Path("/plugins")
     @Operation(summary = "Every plugin, with the JSON Schema of its configuration")
-    public Listing<PluginObject> plugins() {
-        return Listing.of(new Page<>(plugins.descriptions(), false),
+    public PluginListing plugins() {
+        Listing<PluginObject> all = Listing.of(new Page<>(plugins.descriptions(), false),
                 plugin -> new PluginObject("plugin", plugin.kind().key(), plugin.name(), plugin.version(),
                         plugin.description(), plugin.configSchema()),
                 PluginDescription::name);
+        return new PluginListing(all.object(), all.data(), all.hasMore(), all.firstId(), all.lastId(),
+                plugins.problems()
+                    .stream()
+                    .map(problem -> new ProblemObject(problem.code(), problem.message()))
+                    .toList());
     }
 
     @GET

@@ -49,6 +49,10 @@ public interface D3sConfig {
     interface Plugins {
         /** Jars in it are loaded at start; none when absent. */
         Optional<Path> directory();
+
+        /** Limit of one call into a selector, schedule or factory; a job's grader has its own. */
+        @WithDefault("PT30S")
+        Duration timeout();
     }
 
     /** Uploaded files. */
@@ -70,6 +74,6 @@ public interface D3sConfig {
         return new ServerSettings(home(), models().directory().orElseGet(() -> home().resolve("models")),
                 plugins().directory().orElse(null),
                 threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
-                files().limit().asLongValue(), organization(), events().heartbeat());
+                files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout());
     }
 }

@@ -15,14 +15,19 @@ import org.jspecify.annotations.Nullable;
  * @param uploadLimit largest request in bytes
  * @param organization in the ids of fine-tuned models
  * @param heartbeat a quiet event stream carries a comment this often
+ * @param pluginTimeout limit of one call into a plugin
  */
 public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path pluginsDirectory, int threads,
-        long uploadLimit, String organization, Duration heartbeat) {
+        long uploadLimit, String organization, Duration heartbeat, Duration pluginTimeout) {
     public ServerSettings {
         home = home.toAbsolutePath().normalize();
         modelsDirectory = modelsDirectory.toAbsolutePath().normalize();
         if (threads < 1) {
             throw new IllegalArgumentException("d3s.threads is " + threads + " but must be at least 1.");
+        }
+        if (!pluginTimeout.isPositive()) {
+            throw new IllegalArgumentException(
+                    "d3s.plugins.timeout is " + pluginTimeout + " but must be longer than nothing, such as PT30S.");
         }
     }
 

@@ -11,12 +11,12 @@ import dev.d3s.spi.RewardInput;
  * rollout is thrown, and costs that rollout.
  */
 final class CheckedRewardFunction implements RewardFunction {
-    private final PluginFault fault;
+    private final PluginGuard guard;
     private final RewardFunction function;
     private final AtomicBoolean closed = new AtomicBoolean();
 
-    CheckedRewardFunction(String name, RewardFunction function) {
-        this.fault = new PluginFault(PluginKind.REWARD_FUNCTION, name);
+    CheckedRewardFunction(PluginGuard guard, RewardFunction function) {
+        this.guard = guard;
         this.function = function;
     }
 
@@ -28,12 +28,12 @@ final class CheckedRewardFunction implements RewardFunction {
         } catch (InterruptedException e) {
             throw e;
         } catch (D3sException e) {
-            throw fault.named(e);
+            throw guard.named(e);
         } catch (Exception | LinkageError | StackOverflowError | AssertionError e) {
-            throw fault.failed(e);
+            throw guard.failed(e);
         }
         if (!Double.isFinite(reward)) {
-            throw fault.broken("it returned the reward " + reward + ".");
+            throw guard.broken("it returned the reward " + reward + ".");
         }
         return reward;
     }
@@ -41,7 +41,7 @@ final class CheckedRewardFunction implements RewardFunction {
     @Override
     public void close() {
         if (closed.compareAndSet(false, true)) {
-            fault.guard(() -> {
+            guard.call(() -> {
                 function.close();
                 return true;
             });

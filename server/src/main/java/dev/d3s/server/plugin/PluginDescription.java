@@ -10,7 +10,7 @@ import dev.d3s.spi.ConfigKey;
  *
  * @param kind what it is
  * @param name by which a job chooses it
- * @param version of the jar it came in, or the server's where that has none
+ * @param version of the jar it came in; {@code unknown} where its manifest has no Implementation-Version
  * @param description one line
  * @param keys the configuration it declares
  * @param configSchema JSON Schema of its configuration: strings, numbers, booleans, lists and maps

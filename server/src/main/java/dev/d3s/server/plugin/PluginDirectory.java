@@ -39,7 +39,7 @@ final class PluginDirectory {
                     for (int i = 0; i < urls.length; i++) {
                         urls[i] = url(jars.get(i));
                     }
-                    loaders.add(new URLClassLoader("plugin " + entry.getFileName(), urls, new ContractLoader()));
+                    loaders.add(new URLClassLoader(entry.getFileName().toString(), urls, new ContractLoader()));
                 }
             }
         } catch (IOException e) {

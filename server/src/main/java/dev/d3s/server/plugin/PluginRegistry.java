@@ -5,6 +5,7 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 import java.net.URLClassLoader;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashSet;
@@ -35,8 +36,12 @@ import dev.d3s.spi.TokenSelector;
 
 /**
  * All plugins of this server by kind and name. Filled once, at start, on the main thread; immutable and thread-safe from
- * then on. A plugin that cannot be loaded or names itself wrongly is reported by {@link #problems()} and left out; the
- * server starts without it. Everything it makes is wrapped in checks of the contract.
+ * then on. A plugin that cannot be loaded, takes too long or names itself wrongly is reported by {@link #problems()} and left
+ * out; the server starts without it. Everything it makes is wrapped in checks of the contract.
+ *
+ * <p>
+ * Names: a plugin that comes with the server keeps its name. Of two others with the same name neither is used, because which
+ * of them is first is an accident of their jars' names, and a job would not notice the change; a job that names it is told.
  *
  * <p>
  * Whoever made it closes it, after all jobs have ended: that closes the class loaders of plugins from a directory.
@@ -47,41 +52,70 @@ public final class PluginRegistry implements AutoCloseable {
     /** A services file that is nothing but errors must not keep the server from starting. */
     private static final int MAXIMUM_LOAD_ERRORS = 100;
 
+    /** Of one call into a plugin, unless whoever runs the server says otherwise. */
+    public static final Duration DEFAULT_TIME_LIMIT = Duration.ofSeconds(30);
+
     /** A factory with what it said about itself at start. */
-    private record Entry(PluginFactory<?> factory, List<ConfigKey> keys, PluginDescription description,
-            String source) {}
+    private record Entry(PluginFactory<?> factory, List<ConfigKey> keys, PluginDescription description, Source source,
+            PluginGuard guard) {}
+
+    /**
+     * Where a plugin comes from.
+     *
+     * @param title for messages
+     * @param builtIn whether it comes with the server
+     */
+    private record Source(String title, boolean builtIn) {
+        static final Source SERVER = new Source("this server", true);
+    }
 
     private final Map<PluginKind, Map<String, Entry>> entries = new EnumMap<>(PluginKind.class);
-    private final List<String> problems = new ArrayList<>();
-    private final List<URLClassLoader> loaders;
+    /** Names that several plugins want, with what to say about it. */
+    private final Map<PluginKind, Map<String, String>> contested = new EnumMap<>(PluginKind.class);
+    private final List<PluginProblem> problems = new ArrayList<>();
+    private final List<URLClassLoader> loaders = new ArrayList<>();
+    private final Duration timeLimit;
 
-    /** Of these plugins; where two offer the same name, the first has it. */
+    /** Of these plugins, as if they came with the server; where two offer the same name, the first has it. */
     public PluginRegistry(List<? extends Plugin> plugins) {
-        this.loaders = new ArrayList<>();
+        this(plugins, DEFAULT_TIME_LIMIT);
+    }
+
+    /** @param timeLimit of one call into a plugin, positive; graders have one of their own */
+    public PluginRegistry(List<? extends Plugin> plugins, Duration timeLimit) {
+        this.timeLimit = timeLimit;
         for (PluginKind kind : PluginKind.values()) {
             entries.put(kind, new TreeMap<>());
+            contested.put(kind, new TreeMap<>());
         }
-        plugins.forEach(this::add);
+        plugins.forEach(plugin -> add(plugin, Source.SERVER));
+    }
+
+    /** Of everything ServiceLoader finds, with the default time limit. */
+    public static PluginRegistry discover(@Nullable Path directory) {
+        return discover(directory, DEFAULT_TIME_LIMIT);
     }
 
     /**
      * Of everything ServiceLoader finds: the plugins this server was built with, then those in a directory.
      *
      * @param directory jars, or directories of jars; {@code null} for none
+     * @param timeLimit of one call into a plugin, positive; graders have one of their own
      * @throws D3sException when the directory cannot be read
      */
-    public static PluginRegistry discover(@Nullable Path directory) {
-        PluginRegistry registry = new PluginRegistry(List.of());
-        registry.load(PluginRegistry.class.getClassLoader(), "this server");
+    public static PluginRegistry discover(@Nullable Path directory, Duration timeLimit) {
+        PluginRegistry registry = new PluginRegistry(List.of(), timeLimit);
+        registry.load(PluginRegistry.class.getClassLoader(), Source.SERVER);
         if (directory != null && inNativeExecutable()) {
-            registry.report("The native executable cannot load plugins from " + directory
+            registry.report("plugins_not_supported", "The native executable cannot load plugins from " + directory
                     + ": add them as dependencies and build it again, or run the server on a JVM.");
         } else if (directory != null) {
             for (URLClassLoader loader : PluginDirectory.open(directory)) {
                 registry.loaders.add(loader);
-                if (registry.load(loader, loader.getName()) == 0) {
-                    registry.report("There is no usable plugin in " + loader.getName() + " of " + directory
-                            + ": its jar needs META-INF/services/" + Plugin.class.getName() + ".");
+                if (registry.load(loader, new Source(loader.getName(), false)) == 0) {
+                    registry.report("plugin_not_loaded",
+                            "There is no usable plugin in " + loader.getName() + " of " + directory
+                                    + ": its jar needs META-INF/services/" + Plugin.class.getName() + ".");
                 }
             }
         }
@@ -92,74 +126,105 @@ public final class PluginRegistry implements AutoCloseable {
         return "runtime".equals(System.getProperty("org.graalvm.nativeimage.imagecode"));
     }
 
-    private int load(ClassLoader loader, String source) {
+    private int load(ClassLoader loader, Source source) {
+        PluginGuard guard = new PluginGuard("a plugin of " + source.title(), timeLimit);
         int found = 0;
         int errors = 0;
-        Iterator<Plugin> plugins = ServiceLoader.load(Plugin.class, loader).iterator();
+        Iterator<ServiceLoader.Provider<Plugin>> providers = ServiceLoader.load(Plugin.class, loader)
+            .stream()
+            .iterator();
         while (errors < MAXIMUM_LOAD_ERRORS) {
             try {
-                if (!plugins.hasNext()) {
+                if (!providers.hasNext()) {
                     break;
                 }
-                add(plugins.next());
+                ServiceLoader.Provider<Plugin> provider = providers.next();
+                add(guard.call(() -> made(provider)), source);
                 found++;
             } catch (ServiceConfigurationError | LinkageError e) {
                 errors++;
-                Throwable cause = e.getCause();
-                report("A plugin of " + source + " is left out: " + e.getMessage()
-                        + (cause == null ? "" : " (" + cause + ")") + ".");
+                report("plugin_not_loaded", "A plugin of " + source.title() + " is left out: " + e.getMessage() + ".");
+            } catch (D3sException e) {
+                errors++;
+                report(e.code(), "Left out: " + e.text());
             }
         }
         return found;
     }
 
-    private void add(Plugin plugin) {
-        String source = plugin.getClass().getName();
+    /** What the constructor throws arrives wrapped; what it says matters to its author. */
+    private static Plugin made(ServiceLoader.Provider<Plugin> provider) {
+        try {
+            return provider.get();
+        } catch (ServiceConfigurationError e) {
+            Throwable cause = e.getCause();
+            throw new IllegalStateException(e.getMessage() + (cause == null ? "" : " (" + cause + ")"), e);
+        }
+    }
+
+    private void add(Plugin plugin, Source source) {
         add(plugin, source, PluginKind.ROLLOUT_SELECTOR, Plugin::rolloutSelectors);
         add(plugin, source, PluginKind.TOKEN_SELECTOR, Plugin::tokenSelectors);
         add(plugin, source, PluginKind.SCHEDULE, Plugin::schedules);
         add(plugin, source, PluginKind.REWARD_FUNCTION, Plugin::rewardFunctions);
     }
 
-    private void add(Plugin plugin, String source, PluginKind kind,
+    private void add(Plugin plugin, Source source, PluginKind kind,
             Function<Plugin, ? extends List<? extends PluginFactory<?>>> factories) {
-        List<? extends PluginFactory<?>> offered;
+        PluginGuard guard = new PluginGuard(kind.words() + "s of " + name(plugin, source), timeLimit);
         try {
-            offered = List.copyOf(factories.apply(plugin));
-        } catch (RuntimeException | LinkageError | StackOverflowError | AssertionError e) {
-            report("The " + kind.words() + "s of " + source + " are left out: " + e + ".");
-            return;
-        }
-        for (PluginFactory<?> factory : offered) {
-            try {
-                add(factory, source, kind, version(plugin));
-            } catch (RuntimeException | LinkageError | StackOverflowError | AssertionError e) {
-                report("A " + kind.words() + " of " + source + " (" + factory.getClass().getName() + ") is left out: "
-                        + e
-                        + ".");
+            for (PluginFactory<?> factory : guard.call(() -> List.copyOf(factories.apply(plugin)))) {
+                try {
+                    add(factory, plugin, source, kind, guard);
+                } catch (D3sException e) {
+                    report(e.code(), "Left out: " + e.text());
+                }
             }
+        } catch (D3sException e) {
+            report(e.code(), "Left out: " + e.text());
         }
     }
 
-    private void add(PluginFactory<?> factory, String source, PluginKind kind, String version) {
-        String name = factory.name();
-        String description = factory.description();
-        List<ConfigKey> keys = List.copyOf(factory.configKeys());
-        String title = "The " + kind.words() + " '" + name + "' of " + source;
+    /** What a factory says about itself. */
+    private record Said(String name, String description, List<ConfigKey> keys) {}
+
+    private void add(PluginFactory<?> factory, Plugin plugin, Source source, PluginKind kind, PluginGuard guard) {
+        Said said = guard.call(() -> new Said(Objects.requireNonNull(factory.name(), "its name is null"),
+                Objects.requireNonNull(factory.description(), "its description is null"),
+                List.copyOf(factory.configKeys())));
+        String name = said.name();
+        String title = "The " + kind.words() + " '" + name + "' of " + name(plugin, source);
+        String mistake = mistake(said.keys());
         Entry first = entries(kind).get(name);
         if (!NAME.matcher(name).matches()) {
-            report(title + " is left out: a name is lower-case letters, digits, - and _, and begins with a letter.");
+            report("invalid_plugin", title
+                    + " is left out: a name is lower-case letters, digits, - and _, and begins with a letter.");
+        } else if (mistake != null) {
+            report("invalid_plugin", title + " is left out: " + mistake);
+        } else if (contested(kind).containsKey(name)) {
+            contest(kind, name, title + " is left out too: the name is taken more than once.");
+        } else if (first != null && first.source().builtIn()) {
+            report("duplicate_plugin", title + " is left out: " + first.source().title()
+                    + " has a plugin of that name already. Its author has to rename it.");
         } else if (first != null) {
-            report(title + " is left out: " + first.source() + " has that name already.");
+            entries(kind).remove(name);
+            contest(kind, name, title + " and that of " + first.source().title()
+                    + " are both left out: they have the same name. Remove one of the two from the plugins directory.");
         } else {
-            String mistake = mistake(keys);
-            if (mistake != null) {
-                report(title + " is left out: " + mistake);
-            } else {
-                entries(kind).put(name, new Entry(factory, keys,
-                        new PluginDescription(kind, name, version, description, keys, ConfigSchema.of(keys)), source));
-            }
+            entries(kind).put(name, new Entry(factory, said.keys(), new PluginDescription(kind, name,
+                    version(plugin, source), said.description(), said.keys(), ConfigSchema.of(said.keys())), source,
+                    PluginGuard.of(kind, name, timeLimit)));
         }
+    }
+
+    private void contest(PluginKind kind, String name, String message) {
+        contested(kind).putIfAbsent(name, message);
+        report("duplicate_plugin", message);
+    }
+
+    private static String name(Plugin plugin, Source source) {
+        String type = plugin.getClass().getName();
+        return source.builtIn() ? type : source.title() + " (" + type + ")";
     }
 
     /** What is wrong with declared keys: one twice, or a default that its own range refuses. */
@@ -180,23 +245,18 @@ public final class PluginRegistry implements AutoCloseable {
         return null;
     }
 
-    private static String version(Plugin plugin) {
-        for (Class<?> type : List.of(plugin.getClass(), PluginRegistry.class)) {
-            String version = type.getPackage().getImplementationVersion();
-            if (version != null) {
-                return version;
-            }
-        }
-        return "development";
+    private static String version(Plugin plugin, Source source) {
+        String version = plugin.getClass().getPackage().getImplementationVersion();
+        return version != null ? version : source.builtIn() ? "development" : "unknown";
     }
 
-    private void report(String problem) {
-        problems.add(problem);
-        LOG.log(Level.WARNING, problem);
+    private void report(String code, String message) {
+        problems.add(new PluginProblem(code, message));
+        LOG.log(Level.WARNING, message);
     }
 
     /** What went wrong while loading, for the log and for people who miss a plugin; empty when all is well. */
-    public List<String> problems() {
+    public List<PluginProblem> problems() {
         return List.copyOf(problems);
     }
 
@@ -217,23 +277,26 @@ public final class PluginRegistry implements AutoCloseable {
      *             fault of the plugin
      */
     public RolloutSelector rolloutSelector(String name, Map<String, ?> config) {
-        return new CheckedRolloutSelector(name,
+        return CheckedRolloutSelector.of(guard(PluginKind.ROLLOUT_SELECTOR, name),
                 create(RolloutSelector.class, PluginKind.ROLLOUT_SELECTOR, name, config));
     }
 
     /** Makes a token selector for a job. Throws like {@link #rolloutSelector}. */
     public TokenSelector tokenSelector(String name, Map<String, ?> config) {
-        return new CheckedTokenSelector(name, create(TokenSelector.class, PluginKind.TOKEN_SELECTOR, name, config));
+        return CheckedTokenSelector.of(guard(PluginKind.TOKEN_SELECTOR, name),
+                create(TokenSelector.class, PluginKind.TOKEN_SELECTOR, name, config));
     }
 
     /** Makes a schedule for a job. Throws like {@link #rolloutSelector}. */
     public Schedule schedule(String name, Map<String, ?> config) {
-        return new CheckedSchedule(name, create(Schedule.class, PluginKind.SCHEDULE, name, config));
+        return new CheckedSchedule(guard(PluginKind.SCHEDULE, name),
+                create(Schedule.class, PluginKind.SCHEDULE, name, config));
     }
 
     /** Makes a grader for a job; whoever asks closes it. Throws like {@link #rolloutSelector}. */
     public RewardFunction rewardFunction(String name, Map<String, ?> config) {
-        return new CheckedRewardFunction(name, create(RewardFunction.class, PluginKind.REWARD_FUNCTION, name, config));
+        return new CheckedRewardFunction(guard(PluginKind.REWARD_FUNCTION, name),
+                create(RewardFunction.class, PluginKind.REWARD_FUNCTION, name, config));
     }
 
     /**
@@ -257,25 +320,24 @@ public final class PluginRegistry implements AutoCloseable {
     private <T> T create(Class<T> type, PluginKind kind, String name, Map<String, ?> config) {
         Entry entry = entry(kind, name);
         PluginConfig checked = PluginConfig.of(entry.keys(), config);
-        PluginFault fault = new PluginFault(kind, name);
-        Object made;
-        try {
-            made = entry.factory().create(checked);
-        } catch (InvalidConfigException e) {
-            throw e;
-        } catch (D3sException e) {
-            throw fault.named(e);
-        } catch (RuntimeException | LinkageError | StackOverflowError | AssertionError e) {
-            throw fault.failed(e);
-        }
+        PluginGuard guard = entry.guard();
+        Object made = guard.call(() -> entry.factory().create(checked));
         if (!type.isInstance(made)) {
-            throw fault
+            throw guard
                 .broken("its factory returned " + (made == null ? "null" : "a " + made.getClass().getName()) + ".");
         }
         return type.cast(made);
     }
 
+    private PluginGuard guard(PluginKind kind, String name) {
+        return entry(kind, name).guard();
+    }
+
     private Entry entry(PluginKind kind, String name) {
+        String contest = contested(kind).get(name);
+        if (contest != null) {
+            throw new D3sException(ErrorCategory.USER, "duplicate_plugin", contest);
+        }
         Entry entry = entries(kind).get(name);
         if (entry == null) {
             throw new D3sException(ErrorCategory.USER, "unknown_plugin", "There is no " + kind.words() + " '" + name
@@ -286,6 +348,10 @@ public final class PluginRegistry implements AutoCloseable {
 
     private Map<String, Entry> entries(PluginKind kind) {
         return Objects.requireNonNull(entries.get(kind));
+    }
+
+    private Map<String, String> contested(PluginKind kind) {
+        return Objects.requireNonNull(contested.get(kind));
     }
 
     @Override

@@ -33,7 +33,7 @@ final class Parts {
     @Produces
     @Singleton
     static PluginRegistry plugins(ServerSettings settings) {
-        return PluginRegistry.discover(settings.pluginsDirectory());
+        return PluginRegistry.discover(settings.pluginsDirectory(), settings.pluginTimeout());
     }
 
     static void close(@Disposes PluginRegistry plugins) {

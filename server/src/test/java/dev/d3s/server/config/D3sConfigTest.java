@@ -31,17 +31,25 @@ class D3sConfigTest {
 
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/home/someone/.d3s"),
                 Path.of("/home/someone/.d3s/models"), null, Runtime.getRuntime().availableProcessors(), 5L << 30, "d3s",
-                Duration.ofSeconds(15)));
+                Duration.ofSeconds(15), Duration.ofSeconds(30)));
     }
 
     @Test
     void shouldMapEveryProperty() {
         D3sConfig config = config(Map.of("d3s.home", "/data/d3s", "d3s.models.directory", "/data/models",
                 "d3s.plugins.directory", "/data/plugins", "d3s.files.limit", "200M", "d3s.events.heartbeat", "PT3S",
-                "d3s.threads", "3", "d3s.organization", "acme"));
+                "d3s.threads", "3", "d3s.plugins.timeout", "PT2M", "d3s.organization", "acme"));
 
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
-                Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3)));
+                Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2)));
+    }
+
+    @Test
+    void shouldRefusePluginsWithoutTime() {
+        D3sConfig config = config(Map.of("d3s.plugins.timeout", "PT0S"));
+
+        assertThatThrownBy(config::toSettings)
+            .hasMessage("d3s.plugins.timeout is PT0S but must be longer than nothing, such as PT30S.");
     }
 
     @Test

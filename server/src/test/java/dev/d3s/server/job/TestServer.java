@@ -33,7 +33,8 @@ final class TestServer implements AutoCloseable {
     final JobService jobs;
 
     TestServer(Path home) {
-        settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50));
+        settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50),
+                Duration.ofSeconds(30));
         SQLiteConfig config = new SQLiteConfig();
         config.setJournalMode(SQLiteConfig.JournalMode.WAL);
         config.setBusyTimeout(10_000);

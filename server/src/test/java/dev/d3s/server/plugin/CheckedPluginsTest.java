@@ -1,12 +1,19 @@
 package dev.d3s.server.plugin;
 
+import static java.util.stream.Collectors.toMap;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
 
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -19,6 +26,7 @@ import dev.d3s.spi.RolloutBatch;
 import dev.d3s.spi.RolloutSelection;
 import dev.d3s.spi.RolloutSelector;
 import dev.d3s.spi.Schedule;
+import dev.d3s.spi.StatefulSelector;
 import dev.d3s.spi.TokenBatch;
 import dev.d3s.spi.TokenSelection;
 import dev.d3s.spi.TokenSelector;
@@ -105,6 +113,124 @@ class CheckedPluginsTest {
         fails(() -> keptRollouts((b, r, s) -> RolloutSelection.of(b.group()[99])),
                 ErrorCategory.PLUGIN,
                 "plugin_failed", "Rollout selector 'odd' failed: ", "ArrayIndexOutOfBounds");
+    }
+
+    @Test
+    void shouldCatchWrongMetrics() {
+        RolloutSelection none = RolloutSelection.of();
+        breaks(() -> keptRollouts((b, r, s) -> none.withMetrics(Map.of("Upper", 1.0))), "a metric named 'Upper'");
+        breaks(() -> keptRollouts((b, r, s) -> none.withMetrics(Map.of("x", Double.NaN))), "it reported x = NaN.");
+        Map<String, Double> many = IntStream.range(0, 17).boxed().collect(toMap(i -> "m" + i, i -> 0.0));
+        breaks(() -> keptRollouts((b, r, s) -> none.withMetrics(many)), "it reported 17 metrics, more than 16.");
+        TokenSelection all = TokenSelection.of(new boolean[][]{{true, true}, {true}});
+        breaks(() -> keptTokens((b, r, s) -> all.withMetrics(Map.of("", 1.0))), "a metric named ''");
+        assertThat(keptTokens((b, r, s) -> all.withMetrics(Map.of("a_1", 2.0))).metrics())
+            .containsExactly(Map.entry("a_1", 2.0));
+    }
+
+    /** A selector whose state is whatever a test wants. */
+    private record WithState(byte[] state) implements RolloutSelector, StatefulSelector {
+        @Override
+        public RolloutSelection select(RolloutBatch batch, double keepRatio, long seed) {
+            return RolloutSelection.of();
+        }
+
+        @Override
+        public byte[] saveState() {
+            return state;
+        }
+
+        @Override
+        public void restoreState(byte[] given) {
+            throw new D3sException(ErrorCategory.PLUGIN, "unreadable", "The state is of version " + given[0] + ".");
+        }
+    }
+
+    private static StatefulSelector stateful(byte[] state) {
+        return (StatefulSelector) new PluginRegistry(
+                List.of(new Plugins().rolloutSelector("odd", new WithState(state))))
+            .rolloutSelector("odd", Map.of());
+    }
+
+    @Test
+    void shouldCatchABrokenState() {
+        breaks(() -> stateful(nothing()).saveState(), "its state is null.");
+        breaks(() -> stateful(new byte[StatefulSelector.MAXIMUM_BYTES + 1]).saveState(), "more than 1048576.");
+        assertThat(stateful(new byte[]{4}).saveState()).containsExactly(4);
+        fails(() -> stateful(new byte[0]).restoreState(new byte[]{9}), ErrorCategory.PLUGIN, "unreadable",
+                "Rollout selector 'odd': The state is of version 9.");
+        assertThat(new PluginRegistry(
+                List.of(new Plugins().rolloutSelector("pure", (b, r, s) -> RolloutSelection.of())))
+            .rolloutSelector("pure", Map.of()))
+            .isNotInstanceOf(StatefulSelector.class);
+    }
+
+    @SuppressWarnings("NullAway") // what a plugin compiled without our checks can do
+    private static byte[] nothing() {
+        return null;
+    }
+
+    @Test
+    void shouldInterruptWhatTakesTooLong() {
+        AtomicBoolean interrupted = new AtomicBoolean();
+        CountDownLatch never = new CountDownLatch(1);
+        PluginRegistry registry = new PluginRegistry(
+                List.of(new Plugins().rolloutSelector("odd", (b, r, s) -> {
+                    try {
+                        never.await();
+                    } catch (InterruptedException e) {
+                        interrupted.set(true);
+                    }
+                    return RolloutSelection.of();
+                })), Duration.ofMillis(20));
+        RolloutSelector selector = registry.rolloutSelector("odd", Map.of());
+        for (int call = 0; call <= PluginGuard.MAXIMUM_HANGING; call++) {
+            interrupted.set(false);
+            fails(() -> selector.select(rollouts(), 0.5, 1), ErrorCategory.PLUGIN, "plugin_timed_out",
+                    "Rollout selector 'odd' took longer than its limit of 0.02 s (d3s.plugins.timeout)");
+            assertThat(interrupted).isTrue();
+        }
+    }
+
+    @Test
+    void shouldNotCallAPluginAnyMoreWhoseCallsHang() throws InterruptedException {
+        Semaphore hanging = new Semaphore(0);
+        PluginRegistry registry = new PluginRegistry(
+                List.of(new Plugins().schedule("odd", (step, total, from, to) -> {
+                    hanging.acquireUninterruptibly();
+                    return from;
+                }).schedule("good", (step, total, from, to) -> to)), Duration.ofMillis(20));
+        Schedule schedule = registry.schedule("odd", Map.of());
+        for (int call = 0; call < PluginGuard.MAXIMUM_HANGING; call++) {
+            fails(() -> schedule.at(0, 1, 1, 1), ErrorCategory.PLUGIN, "plugin_timed_out", "took longer");
+        }
+        fails(() -> schedule.at(0, 1, 1, 1), ErrorCategory.PLUGIN, "plugin_timed_out",
+                "Schedule 'odd' is not called any more: 4 earlier calls still run");
+        assertThat(registry.schedule("good", Map.of()).at(0, 1, 0.2, 0.4)).as("its neighbour").isEqualTo(0.4);
+        hanging.release(Integer.MAX_VALUE / 2);
+        // when they have ended after all, it may try again
+        for (Thread thread : Thread.getAllStackTraces().keySet()) {
+            if (thread.getName().equals("plugin Schedule 'odd'")) {
+                thread.join();
+            }
+        }
+        assertThat(schedule.at(0, 1, 1, 1)).isEqualTo(1);
+    }
+
+    @Test
+    void shouldGiveUpWhenTheJobIsAbandoned() {
+        CountDownLatch never = new CountDownLatch(1);
+        Thread caller = Thread.currentThread();
+        assertThatThrownBy(() -> at((step, total, from, to) -> {
+            caller.interrupt();
+            try {
+                never.await();
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
+            }
+            return from;
+        })).isInstanceOf(CancellationException.class).hasMessageContaining("Schedule 'odd' was abandoned.");
+        assertThat(Thread.interrupted()).isTrue();
     }
 
     @Test

@@ -9,8 +9,10 @@ import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
@@ -33,6 +35,7 @@ import dev.d3s.spi.InvalidConfigException;
 import dev.d3s.spi.Plugin;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RewardInput;
+import dev.d3s.spi.RolloutBatch;
 import dev.d3s.spi.RolloutSelection;
 import dev.d3s.spi.RolloutSelectorFactory;
 import dev.d3s.spi.ScheduleFactory;
@@ -79,9 +82,14 @@ class PluginRegistryTest {
                 new Plugins().rolloutSelector("one", (batch, ratio, seed) -> RolloutSelection.of(1))
                     .schedule("one",
                             (step, total, from, to) -> from));
-        assertThat(registry.problems()).singleElement()
-            .asString()
-            .contains("The rollout selector 'one' of " + Plugins.class.getName(), "has that name already");
+        assertThat(registry.problems()).singleElement().satisfies(problem -> {
+            assertThat(problem.code()).isEqualTo("duplicate_plugin");
+            assertThat(problem.message()).contains("The rollout selector 'one' of " + Plugins.class.getName(),
+                    "has a plugin of that name already");
+        });
+        assertThat(registry.rolloutSelector("one", Map.of())
+            .select(new RolloutBatch(new int[2], 1, new double[2], new double[2], new int[2]), 1, 1)
+            .kept()).containsExactly(0);
         assertThat(registry.names(PluginKind.SCHEDULE)).containsExactly("one");
         assertThat(registry.descriptions()).hasSize(2);
     }
@@ -98,8 +106,9 @@ class PluginRegistryTest {
         plugin.rewardFunction("fine_too-1", List.of(flag), config -> input -> 0);
         PluginRegistry registry = of(plugin);
         assertThat(registry.problems()).hasSize(bad.size() + 2)
-            .anySatisfy(problem -> assertThat(problem).contains("'doubled'", "the key 'twice' twice"))
-            .anySatisfy(problem -> assertThat(problem).contains("'impossible'", "'n' is 11 but must be"));
+            .allSatisfy(problem -> assertThat(problem.code()).isEqualTo("invalid_plugin"))
+            .anySatisfy(problem -> assertThat(problem.message()).contains("'doubled'", "the key 'twice' twice"))
+            .anySatisfy(problem -> assertThat(problem.message()).contains("'impossible'", "'n' is 11 but must be"));
         assertThat(registry.descriptions()).extracting(PluginDescription::name).containsExactly("fine_too-1");
     }
 
@@ -118,8 +127,9 @@ class PluginRegistryTest {
         };
         PluginRegistry registry = of(throwing, new Plugins().schedule("good", (step, total, from, to) -> from));
         assertThat(registry.problems()).hasSize(2)
-            .anySatisfy(problem -> assertThat(problem).contains("not today"))
-            .anySatisfy(problem -> assertThat(problem).contains("gone"));
+            .allSatisfy(problem -> assertThat(problem.code()).isEqualTo("plugin_failed"))
+            .anySatisfy(problem -> assertThat(problem.message()).contains("rollout selector", "not today"))
+            .anySatisfy(problem -> assertThat(problem.message()).contains("schedule", "gone"));
         assertThat(registry.names(PluginKind.SCHEDULE)).containsExactly("good");
     }
 
@@ -244,14 +254,80 @@ class PluginRegistryTest {
                 .anyMatch(d -> d.name().equals("third-party") && d.version().equals("2.5"));
             assertThat(registry.names(PluginKind.ROLLOUT_SELECTOR)).contains("d3s-cross");
             assertThat(registry.problems()).hasSize(4)
-                .anySatisfy(problem -> assertThat(problem).contains("with-libraries", "not today"))
-                .anySatisfy(problem -> assertThat(problem).contains("typo.jar", "third.party.Baad not found"))
-                .anySatisfy(problem -> assertThat(problem).contains("no usable plugin", "with-libraries"));
+                .anySatisfy(problem -> {
+                    assertThat(problem.code()).isEqualTo("plugin_failed");
+                    assertThat(problem.message()).contains("with-libraries", "not today");
+                })
+                .anySatisfy(problem -> {
+                    assertThat(problem.code()).isEqualTo("plugin_not_loaded");
+                    assertThat(problem.message()).contains("typo.jar", "third.party.Baad not found");
+                })
+                .anySatisfy(
+                        problem -> assertThat(problem.message()).contains("no usable plugin", "with-libraries"));
         }
         Path missing = directory.resolve("missing");
         assertThatThrownBy(() -> PluginRegistry.discover(missing)).isInstanceOf(D3sException.class)
             .hasMessageContaining(missing.toString())
             .hasMessageContaining("d3s.plugins.directory");
+    }
+
+    @Test
+    void shouldRefuseANameThatTwoStrangersWant() throws IOException {
+        String schedules = """
+                package third.party;
+                import dev.d3s.spi.*;
+                import java.util.List;
+                public final class %s implements Plugin {
+                    public List<ScheduleFactory> schedules() {
+                        return List.of(of("wanted"), of("linear"), of("%s"));
+                    }
+                    private static ScheduleFactory of(String name) {
+                        return new ScheduleFactory() {
+                            public String name() { return name; }
+                            public String description() { return "From a jar."; }
+                            public Schedule create(PluginConfig config) { return (step, total, from, to) -> to; }
+                        };
+                    }
+                }
+                """;
+        jar(directory.resolve("a.jar"), "1", "third.party.A", schedules.formatted("A", "own-a"), "third.party.A");
+        jar(directory.resolve("b.jar"), "1", "third.party.B", schedules.formatted("B", "own-b"), "third.party.B");
+        try (PluginRegistry registry = PluginRegistry.discover(directory)) {
+            assertThat(registry.names(PluginKind.SCHEDULE)).contains("own-a", "own-b", "linear")
+                .doesNotContain("wanted");
+            assertThatThrownBy(() -> registry.schedule("wanted", Map.of())).asInstanceOf(type(D3sException.class))
+                .satisfies(e -> {
+                    assertThat(e.code()).isEqualTo("duplicate_plugin");
+                    assertThat(e.category()).isEqualTo(ErrorCategory.USER);
+                    assertThat(e.text()).contains("'wanted'", "a.jar", "b.jar", "Remove one of the two");
+                });
+            assertThat(registry.schedule("linear", Map.of()).at(0, 2, 0.1, 0.9)).as("the server's own")
+                .isEqualTo(0.1);
+            assertThat(registry.problems()).hasSize(3)
+                .allSatisfy(
+                        problem -> assertThat(problem.code()).isEqualTo("duplicate_plugin"));
+        }
+    }
+
+    @Test
+    void shouldStartWithoutAPluginThatHangs() {
+        Semaphore never = new Semaphore(0);
+        Plugin hanging = new Plugin() {
+            @Override
+            public List<ScheduleFactory> schedules() {
+                never.acquireUninterruptibly();
+                return List.of();
+            }
+        };
+        PluginRegistry registry = new PluginRegistry(
+                List.of(hanging, new Plugins().schedule("good", (step, total, from, to) -> from)),
+                Duration.ofMillis(50));
+        assertThat(registry.problems()).singleElement().satisfies(problem -> {
+            assertThat(problem.code()).isEqualTo("plugin_timed_out");
+            assertThat(problem.message()).contains(hanging.getClass().getName());
+        });
+        assertThat(registry.names(PluginKind.SCHEDULE)).containsExactly("good");
+        never.release();
     }
 
     /** Compiles one class against the contract and packs it as a plugin. */

@@ -3,6 +3,7 @@ package dev.d3s.server.plugin;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Supplier;
 
 import dev.d3s.spi.ConfigKey;
 import dev.d3s.spi.Plugin;
@@ -24,6 +25,11 @@ public final class Plugins implements Plugin {
     private final List<RewardFunctionFactory> rewardFunctions = new ArrayList<>();
 
     public Plugins rolloutSelector(String name, RolloutSelector selector) {
+        return rolloutSelectors(name, () -> selector);
+    }
+
+    /** One that is made anew for each job. */
+    public Plugins rolloutSelectors(String name, Supplier<? extends RolloutSelector> selectors) {
         rolloutSelectors.add(new RolloutSelectorFactory() {
             @Override
             public String name() {
@@ -37,7 +43,7 @@ public final class Plugins implements Plugin {
 
             @Override
             public RolloutSelector create(PluginConfig config) {
-                return selector;
+                return selectors.get();
             }
         });
         return this;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
@@ -165,6 +166,22 @@ class FailureTest {
                     }
                     return TokenSelection.of(none);
                 }), ShortRuns.settings(2).tokens(PluginChoice.of("mine")));
+    }
+
+    @Test
+    void shouldNameASelectorThatNeverReturns() {
+        TestPlugins plugins = new TestPlugins().tokenSelector("mine", (batch, keepRatio, seed) -> {
+            awaitUninterrupted();
+            throw new IllegalStateException("too late to matter");
+        });
+        Training limited = new EngineTraining(new FixedRefresh(RefreshMode.IN_PLACE),
+                plugins.registry(Duration.ofMillis(200)));
+        assertThatThrownBy(() -> limited.run(
+                runs.reinforcement(ShortRuns.settings(2).tokens(PluginChoice.of("mine")).build()), observer))
+            .isInstanceOfSatisfying(D3sException.class, e -> {
+                assertThat(e.code()).isEqualTo("plugin_timed_out");
+                assertThat(e.text()).contains("Token selector 'mine' took longer than its limit of 0.2 s");
+            });
     }
 
     private void assertFault(String code, String words, TestPlugins plugins, ShortRuns.Settings settings) {

@@ -1,8 +1,10 @@
 package dev.d3s.server.training;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.ServiceLoader;
+import java.util.function.Supplier;
 
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.plugin.Plugins;
@@ -34,6 +36,11 @@ final class TestPlugins {
         return this;
     }
 
+    TestPlugins rolloutSelectors(String name, Supplier<? extends RolloutSelector> selectors) {
+        plugins.rolloutSelectors(name, selectors);
+        return this;
+    }
+
     TestPlugins tokenSelector(String name, TokenSelector selector) {
         plugins.tokenSelector(name, selector);
         return this;
@@ -41,10 +48,14 @@ final class TestPlugins {
 
     /** These, {@link #DIGITS}, and everything the server has. */
     PluginRegistry registry() {
+        return registry(PluginRegistry.DEFAULT_TIME_LIMIT);
+    }
+
+    PluginRegistry registry(Duration timeLimit) {
         List<Plugin> all = new ArrayList<>();
         ServiceLoader.load(Plugin.class).forEach(all::add);
         grader(DIGITS_NAME, DIGITS);
         all.add(plugins);
-        return new PluginRegistry(all);
+        return new PluginRegistry(all, timeLimit);
     }
 }
