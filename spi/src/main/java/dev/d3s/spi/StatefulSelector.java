@@ -7,8 +7,7 @@ package dev.d3s.spi;
  * <p>
  * Guarantees:
  * <ol>
- * <li>{@link #saveState} is called after each step that ran to its end, never during {@code select}, and once before the
- * first step.</li>
+ * <li>{@link #saveState} is called after each step that ran to its end, never during {@code select}.</li>
  * <li>{@link #restoreState} is called at most once, before the first {@code select}, with bytes that {@link #saveState}
  * returned to a job with the same plugin and configuration, possibly from an earlier version of the plugin. When the step
  * that was interrupted had been selected already, it is selected again from the state before it.</li>

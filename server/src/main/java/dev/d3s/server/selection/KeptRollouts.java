@@ -1,5 +1,7 @@
 package dev.d3s.server.selection;
 
+import java.util.Map;
+
 /**
  * The rollouts of one step that are trained on, and the figures that are reported about them.
  *
@@ -11,9 +13,11 @@ package dev.d3s.server.selection;
  * @param usefulRatioKept share of the K kept rollouts with |A| &gt; 0; 0 when K is 0
  * @param advantageVariance population variance of A over all R rollouts
  * @param advantageVarianceKept population variance of A over the kept rollouts; 0 when K is 0
+ * @param metrics what the selector itself reports, by its own names
  */
 public record KeptRollouts(double keepRatio, int[] kept, double[] advantage, int rollouts, double usefulRatio,
-        double usefulRatioKept, double advantageVariance, double advantageVarianceKept) {
+        double usefulRatioKept, double advantageVariance, double advantageVarianceKept,
+        Map<String, Double> metrics) {
     /** K. */
     public int size() {
         return kept.length;

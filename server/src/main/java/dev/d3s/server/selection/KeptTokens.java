@@ -1,5 +1,7 @@
 package dev.d3s.server.selection;
 
+import java.util.Map;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,9 +14,10 @@ import org.jspecify.annotations.Nullable;
  * @param keptCount tokens with a loss term
  * @param entropyMean over {@code tokens}, nats
  * @param entropyMeanKept over the kept ones, nats
+ * @param metrics what the selector itself reports, by its own names
  */
 public record KeptTokens(double keepRatio, boolean[][] kept, float @Nullable [][] weight, int tokens, int keptCount,
-        double entropyMean, double entropyMeanKept) {
+        double entropyMean, double entropyMeanKept, Map<String, Double> metrics) {
     /** What was kept, not what was asked for. */
     public double keptRatio() {
         return tokens == 0 ? 0 : (double) keptCount / tokens;

@@ -4,6 +4,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
 
+import org.jspecify.annotations.Nullable;
+
 import dev.d3s.spi.RolloutBatch;
 import dev.d3s.spi.RolloutSelection;
 import dev.d3s.spi.RolloutSelector;
@@ -45,7 +47,17 @@ public final class RolloutLevel {
             .mapToDouble(i -> given == null ? batch.advantage()[chosen[i]] : given[i])
             .toArray();
         return new KeptRollouts(ratio, kept, advantage, batch.size(), usefulRatio(batch.advantage()),
-                usefulRatio(advantage), variance(batch.advantage()), variance(advantage));
+                usefulRatio(advantage), variance(batch.advantage()), variance(advantage), selection.metrics());
+    }
+
+    /** What the selector remembers between steps; {@code null} when it is a pure function. */
+    public byte @Nullable [] state() {
+        return SelectorMemory.save(selector);
+    }
+
+    /** Lets the selector go on from what {@link #state} returned, before its first step. */
+    public void restore(byte @Nullable [] state) {
+        SelectorMemory.restore(selector, state);
     }
 
     private static double usefulRatio(double[] advantage) {

@@ -1,5 +1,7 @@
 package dev.d3s.server.selection;
 
+import org.jspecify.annotations.Nullable;
+
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 import dev.d3s.spi.TokenBatch;
@@ -51,7 +53,17 @@ public final class TokenLevel {
             }
         }
         return new KeptTokens(ratio, selection.kept(), selection.weight(), batch.tokenCount(), count, all,
-                count == 0 ? 0 : entropy / count);
+                count == 0 ? 0 : entropy / count, selection.metrics());
+    }
+
+    /** What the selector remembers between steps; {@code null} when it is a pure function. */
+    public byte @Nullable [] state() {
+        return SelectorMemory.save(selector);
+    }
+
+    /** Lets the selector go on from what {@link #state} returned, before its first step. */
+    public void restore(byte @Nullable [] state) {
+        SelectorMemory.restore(selector, state);
     }
 
     /**

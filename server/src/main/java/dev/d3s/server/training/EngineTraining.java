@@ -82,6 +82,7 @@ public final class EngineTraining implements Training {
                 TokenLevel tokenLevel = new TokenLevel(
                         plugins.tokenSelector(tokens.selector().name(), tokens.selector().config()),
                         keepRatio(tokens, settings.steps()), request.seed());
+                start.memory().restore(rolloutLevel, tokenLevel);
                 observer.message("Rollout engine refreshes its weights " + switch (rolloutEngine.refreshMode()) {
                     case IN_PLACE -> "in place";
                     case RECREATE -> "by making its session anew";

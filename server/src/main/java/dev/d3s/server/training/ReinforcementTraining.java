@@ -155,6 +155,7 @@ final class ReinforcementTraining {
                 parts.evaluation().run(metrics);
                 clock.charge(Metric.SECONDS_EVAL);
             }
+            progress.selected(SelectorMemories.of(parts.rolloutLevel(), parts.tokenLevel()));
             progress.completed(step, metrics, clock);
         }
         return progress.totals();
@@ -220,6 +221,7 @@ final class ReinforcementTraining {
             .set(Metric.COMPLETION_LENGTH_MEAN, (double) rollouts.tokenCount() / rollouts.size())
             .set(Metric.COMPLETION_LENGTH_MAX, Arrays.stream(rollouts.lengths()).max().orElse(0))
             .set(Metric.TRUNCATED_RATIO, rollouts.truncatedRatio());
+        kept.metrics().forEach((name, value) -> metrics.set("rollout_selector_" + name, value));
     }
 
     private static void reportUpdate(StepMetrics metrics, KeptTokens tokens, UpdateReport update) {
@@ -237,6 +239,7 @@ final class ReinforcementTraining {
             .set(Metric.RATIO_MAX, update.ratioMax())
             .set(Metric.ENGINE_GAP_MEAN, update.engineGapMean())
             .set(Metric.ENGINE_GAP_MAX, update.engineGapMax());
+        tokens.metrics().forEach((name, value) -> metrics.set("token_selector_" + name, value));
     }
 
     /** A step without an update has done nothing to the policy: all of its update metrics are 0, its ratio 1. */

@@ -32,6 +32,7 @@ final class RunProgress {
     private long generatedTokens;
     private double checkpointSeconds;
     private boolean updating;
+    private SelectorMemories memory;
 
     RunProgress(TrainingObserver observer, Policy policy, Path tokenizerSource, TrainingSettings settings,
             TrainingState start, @Nullable RefreshMode refreshMode) {
@@ -45,6 +46,7 @@ final class RunProgress {
         this.checkpointedSteps = start.completedSteps();
         this.trainedTokens = start.trainedTokens();
         this.generatedTokens = start.generatedTokens();
+        this.memory = start.memory();
     }
 
     int completedSteps() {
@@ -90,6 +92,14 @@ final class RunProgress {
         updating = true;
     }
 
+    /**
+     * What the selectors remember now that the step is over. A checkpoint has this and not what they remember when it is
+     * written: a step that was selected and then abandoned is selected again.
+     */
+    void selected(SelectorMemories now) {
+        memory = now;
+    }
+
     private void saveCompleted() throws IOException {
         if (checkpointedSteps < completedSteps && !updating) {
             checkpoint(Map.of());
@@ -123,7 +133,7 @@ final class RunProgress {
 
     private void checkpoint(Map<String, Double> metrics) throws IOException {
         long started = System.nanoTime();
-        TrainingState state = new TrainingState(completedSteps, trainedTokens, generatedTokens, refreshMode);
+        TrainingState state = new TrainingState(completedSteps, trainedTokens, generatedTokens, refreshMode, memory);
         observer.checkpoint(completedSteps, metrics, directory -> {
             ModelDirectory.write(directory, policy.config(), policy.weights(), tokenizerSource);
             policy.saveOptimizer(TrainingState.trainerDirectory(directory));

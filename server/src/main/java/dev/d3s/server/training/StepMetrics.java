@@ -3,10 +3,12 @@ package dev.d3s.server.training;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.TreeMap;
 
 /** Collects the metrics of one step, in the order of {@link Metric}. */
 final class StepMetrics {
     private final Map<Metric, Double> values = new EnumMap<>(Metric.class);
+    private final Map<String, Double> reported = new TreeMap<>();
 
     /** Sets a metric; what is not finite (a mean over nothing) is left out. */
     StepMetrics set(Metric metric, double value) {
@@ -14,6 +16,11 @@ final class StepMetrics {
             values.put(metric, value);
         }
         return this;
+    }
+
+    /** Sets what a selector reports under a name of its own; those come last. */
+    void set(String key, double value) {
+        reported.put(key, value);
     }
 
     /** Sets a count. */
@@ -33,6 +40,7 @@ final class StepMetrics {
     Map<String, Double> byKey() {
         Map<String, Double> byKey = new LinkedHashMap<>();
         values.forEach((metric, value) -> byKey.put(metric.key(), value));
+        byKey.putAll(reported);
         return byKey;
     }
 }

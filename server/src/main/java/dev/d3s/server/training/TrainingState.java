@@ -13,16 +13,18 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.d3s.server.rollout.RefreshMode;
 
 /**
- * What a checkpoint says about the run beside weights and optimizer moments. Data order, sampling, schedules and
- * selections are pure functions of the seed and the step, so there is nothing more to keep.
+ * What a checkpoint says about the run beside weights and optimizer moments. Data order, sampling, schedules and most
+ * selections are pure functions of the seed and the step; what a selector remembers is here.
  *
  * @param completedSteps steps whose update is in the weights
  * @param trainedTokens so far
  * @param generatedTokens so far
  * @param refreshMode how the rollout engine takes weights: kept because its kernels differ in the last bits
+ * @param memory of the selectors after the last completed step
  */
-record TrainingState(int completedSteps, long trainedTokens, long generatedTokens, @Nullable RefreshMode refreshMode) {
-    static final TrainingState START = new TrainingState(0, 0, 0, null);
+record TrainingState(int completedSteps, long trainedTokens, long generatedTokens, @Nullable RefreshMode refreshMode,
+        SelectorMemories memory) {
+    static final TrainingState START = new TrainingState(0, 0, 0, null, SelectorMemories.NONE);
 
     private static final String FILE = "training_state.json";
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -38,6 +40,8 @@ record TrainingState(int completedSteps, long trainedTokens, long generatedToken
         node.put("trained_tokens", trainedTokens);
         node.put("generated_tokens", generatedTokens);
         node.put("refresh_mode", refreshMode == null ? null : refreshMode.name());
+        put(node, "rollout_selector", memory.rollouts());
+        put(node, "token_selector", memory.tokens());
         Files.createDirectories(trainerDirectory(checkpoint));
         Files.writeString(trainerDirectory(checkpoint).resolve(FILE), node.toPrettyString());
     }
@@ -47,6 +51,17 @@ record TrainingState(int completedSteps, long trainedTokens, long generatedToken
         String mode = node.path("refresh_mode").asText("");
         return new TrainingState(node.required("completed_steps").asInt(), node.required("trained_tokens").asLong(),
                 node.required("generated_tokens").asLong(),
-                mode.isEmpty() || mode.equals("null") ? null : RefreshMode.valueOf(mode));
+                mode.isEmpty() || mode.equals("null") ? null : RefreshMode.valueOf(mode),
+                new SelectorMemories(bytes(node, "rollout_selector"), bytes(node, "token_selector")));
+    }
+
+    private static void put(ObjectNode node, String member, byte @Nullable [] state) {
+        if (state != null) {
+            node.put(member, state);
+        }
+    }
+
+    private static byte @Nullable [] bytes(JsonNode node, String member) throws IOException {
+        return node.has(member) ? node.path(member).binaryValue() : null;
     }
 }

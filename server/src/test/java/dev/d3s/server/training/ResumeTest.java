@@ -11,14 +11,20 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.spi.RewardFunction;
+import dev.d3s.spi.RolloutBatch;
+import dev.d3s.spi.RolloutSelection;
+import dev.d3s.spi.RolloutSelector;
+import dev.d3s.spi.StatefulSelector;
 
 /** A run that was stopped and goes on from its checkpoint ends with the bits of a run that was not. */
 class ResumeTest {
@@ -41,8 +47,13 @@ class ResumeTest {
     }
 
     private RecordingObserver shouldEndAlike(Request request, RefreshMode mode) throws Exception {
+        return shouldEndAlike(new TestPlugins().registry(), request, mode);
+    }
+
+    private RecordingObserver shouldEndAlike(PluginRegistry plugins, Request request, RefreshMode mode)
+            throws Exception {
         FixedRefresh engines = new FixedRefresh(mode);
-        Training training = new EngineTraining(engines, new TestPlugins().registry());
+        Training training = new EngineTraining(engines, plugins);
         RecordingObserver whole = new RecordingObserver(directory.resolve("whole"));
         TrainingTotals totals = training.run(request.from(null), whole);
 
@@ -108,6 +119,56 @@ class ResumeTest {
         List<Double> kl = whole.series(Metric.KL);
         assertThat(kl.getFirst()).as("the policy is its own reference at first").isLessThan(1e-8);
         assertThat(kl.get(STOP_AFTER)).as("and not after having gone on from a checkpoint").isGreaterThan(1e-5);
+    }
+
+    /** Keeps one rollout more at each step, and says how many steps it has seen. */
+    private static final class Growing implements RolloutSelector, StatefulSelector {
+        private byte seen;
+
+        @Override
+        public RolloutSelection select(RolloutBatch batch, double keepRatio, long seed) {
+            seen++;
+            return RolloutSelection.of(IntStream.range(0, seen).toArray()).withMetrics(Map.of("seen", (double) seen));
+        }
+
+        @Override
+        public byte[] saveState() {
+            return new byte[]{seen};
+        }
+
+        @Override
+        public void restoreState(byte[] state) {
+            seen = state[0];
+        }
+    }
+
+    @Test
+    void shouldResumeASelectorWithState() throws Exception {
+        PluginRegistry plugins = new TestPlugins().rolloutSelectors("growing", Growing::new).registry();
+        ReinforcementSettings settings = ShortRuns.settings(STEPS).rollouts(PluginChoice.of("growing")).build();
+        RecordingObserver whole = shouldEndAlike(plugins, checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.IN_PLACE);
+        assertThat(whole.series(Metric.KEPT_ROLLOUTS)).containsExactly(1.0, 2.0, 3.0, 4.0, 5.0, 6.0);
+        assertThat(whole.reports).filteredOn(report -> report.step() >= 0)
+            .extracting(report -> report.metrics().get("rollout_selector_seen"))
+            .containsExactly(1.0, 2.0, 3.0, 4.0, 5.0, 6.0);
+    }
+
+    @Test
+    void shouldNotGoOnWithASelectorThatForgot() throws Exception {
+        ReinforcementSettings settings = ShortRuns.settings(STEPS).rollouts(PluginChoice.of("growing")).build();
+        RecordingObserver first = new RecordingObserver(directory.resolve("first")).stopAfter(STOP_AFTER);
+        Training remembering = new EngineTraining(new FixedRefresh(RefreshMode.IN_PLACE),
+                new TestPlugins().rolloutSelectors("growing", Growing::new).registry());
+        assertThatThrownBy(() -> remembering.run(runs.reinforcement(settings), first))
+            .isInstanceOf(TrainingStopped.class);
+        Training forgetful = new EngineTraining(new FixedRefresh(RefreshMode.IN_PLACE),
+                new TestPlugins().rolloutSelector("growing", (batch, ratio, seed) -> RolloutSelection.of(0))
+                    .registry());
+        assertThatThrownBy(
+                () -> forgetful.run(runs.reinforcement(settings, first.checkpoint(STOP_AFTER)),
+                        new RecordingObserver(directory.resolve("rest"))))
+            .hasMessageContaining("install the version of the plugin that the job began with");
     }
 
     @Test
