@@ -105,7 +105,7 @@ class JobSpecReaderTest {
                 Scale.GROUP, 1e-6,
                 new SelectionSettings(
                         new PluginChoice("d3s-cross", Map.of("pool", "batch", "intra_keep", 0.5, "split", "variance",
-                                "fill_with_zero_advantage", false)),
+                                "normalize", "group", "fill_with_zero_advantage", false)),
                         0.25,
                         0.75, linear),
                 new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.2, 1, linear),
@@ -142,7 +142,7 @@ class JobSpecReaderTest {
                 Scale.BATCH, 0,
                 new SelectionSettings(
                         new PluginChoice("d3s-cross", Map.of("pool", "intra", "intra_keep", 0.5, "split", "variance",
-                                "fill_with_zero_advantage", false)),
+                                "normalize", "group", "fill_with_zero_advantage", false)),
                         0.5,
                         0.5, PluginChoice.of("linear")),
                 new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.3, 1,

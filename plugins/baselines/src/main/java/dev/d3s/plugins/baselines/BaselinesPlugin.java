@@ -10,7 +10,8 @@ import dev.d3s.spi.TokenSelectorFactory;
 public final class BaselinesPlugin implements Plugin {
     @Override
     public List<RolloutSelectorFactory> rolloutSelectors() {
-        return List.of(new AllRollouts.Factory());
+        return List.of(new AllRollouts.Factory(), new PodsSelector.Factory(), RankedRollouts.Factory.RANDOM,
+                RankedRollouts.Factory.MAX_REWARD, RankedRollouts.Factory.MAX_ABS_ADVANTAGE);
     }
 
     @Override

@@ -2,7 +2,6 @@ package dev.d3s.plugins.d3s;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.SplittableRandom;
 
 import dev.d3s.spi.ConfigKey;
 import dev.d3s.spi.PluginConfig;
@@ -45,7 +44,7 @@ final class AdvantageEntropySelector implements TokenSelector {
                 for (int i = 0; i < batch.size(); i++) {
                     offset = products(batch, i, products, offset);
                 }
-                boolean[] largest = largest(products, wanted(keepRatio, products.length), seed);
+                boolean[] largest = LargestSubset.marks(products, wanted(keepRatio, products.length), seed);
                 offset = 0;
                 for (int i = 0; i < batch.size(); i++) {
                     int length = batch.entropy()[i].length;
@@ -57,7 +56,8 @@ final class AdvantageEntropySelector implements TokenSelector {
                 for (int i = 0; i < batch.size(); i++) {
                     double[] products = new double[batch.entropy()[i].length];
                     products(batch, i, products, 0);
-                    kept[i] = largest(products, wanted(keepRatio, products.length), SeededRandom.bits(seed, i));
+                    kept[i] = LargestSubset.marks(products, wanted(keepRatio, products.length),
+                            SeededRandom.bits(seed, i));
                 }
             }
         }
@@ -78,37 +78,6 @@ final class AdvantageEntropySelector implements TokenSelector {
     private static int wanted(double keepRatio, int tokens) {
         int wanted = (int) Math.ceil(keepRatio * tokens - ROUNDING);
         return Math.min(Math.max(1, wanted), tokens);
-    }
-
-    /** Marks the {@code wanted} largest; among those equal to the smallest of them, each is as likely as the other. */
-    private static boolean[] largest(double[] values, int wanted, long seed) {
-        boolean[] kept = new boolean[values.length];
-        if (wanted == 0) {
-            return kept;
-        }
-        double[] sorted = values.clone();
-        Arrays.sort(sorted);
-        double threshold = sorted[values.length - wanted];
-        int above = 0;
-        int equal = 0;
-        for (int i = 0; i < values.length; i++) {
-            kept[i] = values[i] > threshold;
-            above += kept[i] ? 1 : 0;
-            equal += values[i] == threshold ? 1 : 0;
-        }
-        // selection sampling (Knuth, volume 2, algorithm S): a uniformly random subset in one pass
-        SplittableRandom random = new SplittableRandom(seed);
-        int needed = wanted - above;
-        for (int i = 0; needed > 0; i++) {
-            if (values[i] == threshold) {
-                if (random.nextInt(equal) < needed) {
-                    kept[i] = true;
-                    needed--;
-                }
-                equal--;
-            }
-        }
-        return kept;
     }
 
     static final class Factory implements TokenSelectorFactory {

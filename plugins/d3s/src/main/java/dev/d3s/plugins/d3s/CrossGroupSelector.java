@@ -1,7 +1,6 @@
 package dev.d3s.plugins.d3s;
 
 import java.util.List;
-import java.util.stream.IntStream;
 
 import dev.d3s.spi.ConfigKey;
 import dev.d3s.spi.PluginConfig;
@@ -17,7 +16,8 @@ import dev.d3s.spi.RolloutSelectorFactory;
  * <p>
  * Ours: N = round(keepRatio * R), at least 1; the pool is all R rollouts, or with {@code pool: intra} the union of what
  * {@code d3s-intra} keeps of each group; rollouts with advantage 0 are not kept, even when that makes fewer than N; equal
- * advantages are chosen among at random, by the seed. Pure; see {@link RolloutSelector} for threads.
+ * advantages are chosen among at random, by the seed; {@link Normalization} is an option. Pure; see
+ * {@link RolloutSelector} for threads.
  */
 final class CrossGroupSelector implements RolloutSelector {
     /** Where the rollouts that compete come from. */
@@ -30,22 +30,32 @@ final class CrossGroupSelector implements RolloutSelector {
     }
 
     private final Pool pool;
-    private final RolloutPool rollouts;
+    private final Split split;
+    private final Normalization normalization;
+    private final boolean fillWithZeroAdvantage;
 
-    private CrossGroupSelector(Pool pool, RolloutPool rollouts) {
+    private CrossGroupSelector(Pool pool, Split split, Normalization normalization, boolean fillWithZeroAdvantage) {
         this.pool = pool;
-        this.rollouts = rollouts;
+        this.split = split;
+        this.normalization = normalization;
+        this.fillWithZeroAdvantage = fillWithZeroAdvantage;
+    }
+
+    /** With all rollouts of the batch competing. */
+    CrossGroupSelector(Split split, Normalization normalization, boolean fillWithZeroAdvantage) {
+        this(new Pool.Batch(), split, normalization, fillWithZeroAdvantage);
     }
 
     @Override
     public RolloutSelection select(RolloutBatch batch, double keepRatio, long seed) {
-        int[] candidates = switch (pool) {
-            case Pool.Batch() -> IntStream.range(0, batch.size()).toArray();
+        RolloutPool advantages = RolloutPool.ofAdvantages(split, fillWithZeroAdvantage);
+        int[] kept = switch (pool) {
+            case Pool.Batch() -> advantages.ofBatch(batch, keepRatio, seed);
             case Pool.Intra(double groupRatio) ->
-                new IntraGroupSelector(rollouts).kept(batch, groupRatio, SeededRandom.bits(seed, 1));
+                advantages.among(advantages.ofEachGroup(batch, groupRatio, SeededRandom.bits(seed, 1)), batch,
+                        keepRatio, seed);
         };
-        int wanted = RolloutPool.wanted(keepRatio, batch.size());
-        return RolloutSelection.of(rollouts.select(batch, candidates, wanted, SeededRandom.bits(seed, 0)));
+        return normalization.apply(batch, kept, fillWithZeroAdvantage);
     }
 
     static final class Factory implements RolloutSelectorFactory {
@@ -68,7 +78,7 @@ final class CrossGroupSelector implements RolloutSelector {
                                     + " keeps of each group at intra_keep"),
                     new ConfigKey.Real("intra_keep", 0.5, 0, true, 1,
                             "[ours] share of each group that d3s-intra keeps first; used with pool intra only"),
-                    Split.key(), RolloutPool.fillKey());
+                    Split.key(), Normalization.key(Normalization.GROUP), RolloutPool.fillKey());
         }
 
         @Override
@@ -76,8 +86,7 @@ final class CrossGroupSelector implements RolloutSelector {
             Pool pool = config.text("pool").equals("intra")
                     ? new Pool.Intra(config.real("intra_keep"))
                     : new Pool.Batch();
-            return new CrossGroupSelector(pool,
-                    new RolloutPool(Split.of(config), config.flag(RolloutPool.FILL_KEY)));
+            return new CrossGroupSelector(pool, Split.of(config), Normalization.of(config), RolloutPool.fill(config));
         }
     }
 }

@@ -21,6 +21,7 @@ public final class D3sPlugin implements Plugin {
 
     @Override
     public List<ScheduleFactory> schedules() {
-        return List.of(new LinearSchedule.Factory(), new ConstantSchedule.Factory());
+        return List.of(new LinearSchedule.Factory(), new CosineSchedule.Factory(), new StepSchedule.Factory(),
+                new ConstantSchedule.Factory());
     }
 }

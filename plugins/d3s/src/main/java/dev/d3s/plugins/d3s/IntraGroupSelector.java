@@ -1,8 +1,6 @@
 package dev.d3s.plugins.d3s;
 
-import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 import dev.d3s.spi.ConfigKey;
 import dev.d3s.spi.PluginConfig;
@@ -17,38 +15,24 @@ import dev.d3s.spi.RolloutSelectorFactory;
  *
  * <p>
  * Ours: N_s = round(keepRatio * G), at least 1; rollouts with advantage 0 are not kept, so a degenerate group keeps none;
- * equal advantages are chosen among at random, by the seed. Pure; see {@link RolloutSelector} for threads.
+ * equal advantages are chosen among at random, by the seed; {@link Normalization} is an option. Pure; see
+ * {@link RolloutSelector} for threads.
  */
 final class IntraGroupSelector implements RolloutSelector {
-    private final RolloutPool pool;
+    private final Split split;
+    private final Normalization normalization;
+    private final boolean fillWithZeroAdvantage;
 
-    IntraGroupSelector(RolloutPool pool) {
-        this.pool = pool;
+    IntraGroupSelector(Split split, Normalization normalization, boolean fillWithZeroAdvantage) {
+        this.split = split;
+        this.normalization = normalization;
+        this.fillWithZeroAdvantage = fillWithZeroAdvantage;
     }
 
     @Override
     public RolloutSelection select(RolloutBatch batch, double keepRatio, long seed) {
-        return RolloutSelection.of(kept(batch, keepRatio, seed));
-    }
-
-    int[] kept(RolloutBatch batch, double keepRatio, long seed) {
-        int[] kept = new int[batch.size()];
-        int count = 0;
-        int start = 0;
-        while (start < batch.size()) {
-            int group = batch.group()[start];
-            int end = start;
-            while (end < batch.size() && batch.group()[end] == group) {
-                end++;
-            }
-            int[] members = IntStream.range(start, end).toArray();
-            int wanted = RolloutPool.wanted(keepRatio, members.length);
-            for (int rollout : pool.select(batch, members, wanted, SeededRandom.bits(seed, group))) {
-                kept[count++] = rollout;
-            }
-            start = end;
-        }
-        return Arrays.copyOf(kept, count);
+        int[] kept = RolloutPool.ofAdvantages(split, fillWithZeroAdvantage).ofEachGroup(batch, keepRatio, seed);
+        return normalization.apply(batch, kept, fillWithZeroAdvantage);
     }
 
     static final class Factory implements RolloutSelectorFactory {
@@ -64,12 +48,12 @@ final class IntraGroupSelector implements RolloutSelector {
 
         @Override
         public List<ConfigKey> configKeys() {
-            return List.of(Split.key(), RolloutPool.fillKey());
+            return List.of(Split.key(), Normalization.key(Normalization.GROUP), RolloutPool.fillKey());
         }
 
         @Override
         public RolloutSelector create(PluginConfig config) {
-            return new IntraGroupSelector(new RolloutPool(Split.of(config), config.flag(RolloutPool.FILL_KEY)));
+            return new IntraGroupSelector(Split.of(config), Normalization.of(config), RolloutPool.fill(config));
         }
     }
 }

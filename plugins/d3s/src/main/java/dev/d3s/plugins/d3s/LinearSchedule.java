@@ -11,10 +11,7 @@ import dev.d3s.spi.ScheduleFactory;
 final class LinearSchedule implements Schedule {
     @Override
     public double at(int step, int totalSteps, double from, double to) {
-        double progress = totalSteps <= 1 ? 0 : (double) step / (totalSteps - 1);
-        double value = (1 - progress) * from + progress * to;
-        // rounding may step over an end
-        return Math.clamp(value, Math.min(from, to), Math.max(from, to));
+        return Progress.between(from, to, Progress.of(step, totalSteps));
     }
 
     static final class Factory implements ScheduleFactory {

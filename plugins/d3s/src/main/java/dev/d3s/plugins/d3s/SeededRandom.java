@@ -1,11 +1,11 @@
 package dev.d3s.plugins.d3s;
 
 /** Random numbers as a pure function of (seed, number): no state, so nothing depends on the order of questions. */
-final class SeededRandom {
+public final class SeededRandom {
     private SeededRandom() {}
 
     /** 64 bits for {@code number}; distinct numbers get distinct bits. SplitMix64 (Steele, Lea and Flood, OOPSLA 2014). */
-    static long bits(long seed, long number) {
+    public static long bits(long seed, long number) {
         long z = scatter(seed) + (number + 1) * 0x9E3779B97F4A7C15L;
         return scatter(z);
     }

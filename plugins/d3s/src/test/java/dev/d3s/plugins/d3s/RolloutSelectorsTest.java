@@ -181,6 +181,7 @@ class RolloutSelectorsTest {
         List<ConfigKey> keys = new ArrayList<>(new CrossGroupSelector.Factory().configKeys());
         keys.addAll(new IntraGroupSelector.Factory().configKeys());
         keys.addAll(new AdvantageEntropySelector.Factory().configKeys());
-        assertThat(keys).hasSize(7).allSatisfy(key -> assertThat(key.description()).startsWith("[ours] "));
+        new D3sPlugin().schedules().forEach(schedule -> keys.addAll(schedule.configKeys()));
+        assertThat(keys).hasSize(11).allSatisfy(key -> assertThat(key.description()).startsWith("[ours] "));
     }
 }
