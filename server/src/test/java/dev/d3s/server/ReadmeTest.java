@@ -139,8 +139,11 @@ class ReadmeTest {
     }
 
     private static String level(Preset.Level level) {
-        boolean everything = level.keepFrom() == 1 && level.keepTo() == 1;
-        return "`" + level.selector() + "`" + (everything ? "" : ", " + level.keepFrom() + " to " + level.keepTo());
+        String name = "`" + level.selector() + "`";
+        if (level.keepFrom() != level.keepTo()) {
+            return name + ", " + level.keepFrom() + " to " + level.keepTo();
+        }
+        return level.keepFrom() == 1 ? name : name + ", " + level.keepFrom();
     }
 
     static List<PluginDescription> plugins() {

@@ -17,7 +17,7 @@ public record DemoOptions(String preset, @Nullable Path report, long seed, int s
     /** What can be asked for. */
     public static final String USAGE = """
             Usage: ./d3s demo [options]
-              --preset NAME   d3s (default), d3s-i or grpo: what the reinforcement job keeps
+              --preset NAME   d3s (default), grpo, ...: what the reinforcement job keeps
               --report FILE   write the result as JSON
               --seed NUMBER   of the example data and both jobs (default 7)
               --steps NUMBER  of the reinforcement job (default 40)

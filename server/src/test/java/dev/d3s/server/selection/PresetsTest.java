@@ -20,10 +20,20 @@ class PresetsTest {
     void shouldCombineWhatTheMethodSays() {
         Level everything = new Level("all", 1, 1, "constant");
         Level tokens = new Level("advantage-entropy", 0.2, 1, "linear");
-        assertThat(Presets.all()).extracting(Preset::name).containsExactly("grpo", "d3s-i", "d3s");
+        assertThat(Presets.all()).extracting(Preset::name)
+            .containsExactly("grpo", "pods", "d1s", "d1s-cross", "d2s", "d3s-i", "d3s");
         assertThat(Presets.named("grpo")).extracting(Preset::rollouts, Preset::tokens)
             .containsExactly(everything,
                     everything);
+        assertThat(Presets.named("pods")).extracting(Preset::rollouts, Preset::tokens)
+            .containsExactly(new Level("pods", 0.25, 0.25, "constant"), everything);
+        Level intra = new Level("d3s-intra", 0.25, 0.25, "constant");
+        assertThat(Presets.named("d1s")).extracting(Preset::rollouts, Preset::tokens)
+            .containsExactly(intra, everything);
+        assertThat(Presets.named("d1s-cross")).extracting(Preset::rollouts, Preset::tokens)
+            .containsExactly(new Level("d3s-cross", 0.25, 0.25, "constant"), everything);
+        assertThat(Presets.named("d2s")).extracting(Preset::rollouts, Preset::tokens)
+            .containsExactly(intra, new Level("advantage-entropy", 0.2, 0.2, "constant"));
         assertThat(Presets.named("d3s-i")).extracting(Preset::rollouts, Preset::tokens)
             .containsExactly(new Level("d3s-intra", 0.25, 0.75, "linear"), tokens);
         assertThat(Presets.named("d3s")).extracting(Preset::rollouts, Preset::tokens)
@@ -52,7 +62,7 @@ class PresetsTest {
     @Test
     void shouldListTheKnownOnesForAnUnknownName() {
         assertThatThrownBy(() -> Presets.named("d4s")).hasMessageContaining("'d4s'")
-            .hasMessageContaining("grpo, d3s-i, d3s")
+            .hasMessageContaining("grpo, pods, d1s, d1s-cross, d2s, d3s-i, d3s")
             .asInstanceOf(type(D3sException.class))
             .satisfies(e -> {
                 assertThat(e.category()).isEqualTo(ErrorCategory.USER);
