@@ -15,18 +15,15 @@ public record ObjectiveSettings(Name name, double clipLow, double clipHigh, doub
     /** How per-token losses become one number. */
     public enum Name {
         /** Mean over the tokens of each rollout, then over rollouts (arXiv 2402.03300). */
-        GRPO(LossWeights.Aggregation.ROLLOUT_MEAN),
+        GRPO,
         /** Mean over all tokens of the batch (arXiv 2503.14476). */
-        DAPO(LossWeights.Aggregation.TOKEN_MEAN);
+        DAPO;
 
-        private final LossWeights.Aggregation aggregation;
-
-        Name(LossWeights.Aggregation aggregation) {
-            this.aggregation = aggregation;
-        }
-
-        LossWeights.Aggregation aggregation() {
-            return aggregation;
+        LossWeights.Aggregation aggregation(LossWeights.Denominator denominator) {
+            return switch (this) {
+                case GRPO -> new LossWeights.Aggregation.RolloutMean(denominator);
+                case DAPO -> new LossWeights.Aggregation.TokenMean(denominator);
+            };
         }
     }
 }

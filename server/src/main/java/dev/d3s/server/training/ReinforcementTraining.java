@@ -128,7 +128,7 @@ final class ReinforcementTraining {
                 // level 2: tokens of the kept rollouts
                 KeptTokens tokens = parts.tokenLevel().select(step, tokenBatch(rollouts, kept));
                 LossWeights weights = LossWeights.of(tokens.kept(), tokens.weight(),
-                        settings.objective().name().aggregation(), settings.tokenNorm().denominator());
+                        settings.objective().name().aggregation(settings.tokenNorm().denominator()));
                 clock.charge(Metric.SECONDS_SELECT);
 
                 // the update computes what was kept and nothing else
