@@ -132,7 +132,7 @@ final class ReinforcementTraining {
                 clock.charge(Metric.SECONDS_SELECT);
 
                 // the update computes what was kept and nothing else
-                List<TrainingSequence> sequences = sequences(rollouts, kept, weights);
+                List<TrainingSequence> sequences = sequences(rollouts, kept, tokens, weights);
                 UpdateReport update = parts.policy().update(sequences, objective, optimizer);
                 progress.updated();
                 progress.trained(update.keptTokens());
@@ -175,9 +175,7 @@ final class ReinforcementTraining {
         List<Completion> completions = Arrays.stream(kept.kept()).mapToObj(rollouts.completion()::get).toList();
         float[][] entropy = switch (settings.entropySource()) {
             case ROLLOUT -> completions.stream().map(Completion::entropies).toArray(float[][]::new);
-            case RECOMPUTE -> score(parts.policy(), rollouts, kept.kept()).stream()
-                .map(TokenScores::entropies)
-                .toArray(float[][]::new);
+            case RECOMPUTE -> entropies(rollouts, kept.kept());
         };
         int[] group = Arrays.stream(kept.kept()).map(rollout -> rollouts.group()[rollout]).toArray();
         return new TokenBatch(group, kept.advantage(), entropy,
@@ -185,10 +183,16 @@ final class ReinforcementTraining {
     }
 
     /** The kept rollouts that have a kept token, as the trainer takes them. */
-    private List<TrainingSequence> sequences(Rollouts rollouts, KeptRollouts kept, LossWeights weights) {
+    private List<TrainingSequence> sequences(Rollouts rollouts, KeptRollouts kept, KeptTokens tokens,
+            LossWeights weights) {
         int[] trained = Arrays.stream(weights.trained()).map(index -> kept.kept()[index]).toArray();
         ReferencePolicy reference = parts.reference();
-        List<TokenScores> referenceScores = reference == null ? List.of() : score(reference, rollouts, trained);
+        // like the update, the reference policy computes kept tokens only
+        boolean[][] chosen = Arrays.stream(weights.trained())
+            .mapToObj(index -> tokens.kept()[index])
+            .toArray(
+                    boolean[][]::new);
+        List<TokenScores> referenceScores = reference == null ? List.of() : score(reference, rollouts, trained, chosen);
         List<TrainingSequence> sequences = new ArrayList<>();
         for (int i = 0; i < trained.length; i++) {
             int index = weights.trained()[i];
@@ -199,10 +203,24 @@ final class ReinforcementTraining {
         return sequences;
     }
 
-    private List<TokenScores> score(LogprobScorer scorer, Rollouts rollouts, int[] chosen) {
-        return scorer.score(Arrays.stream(chosen).mapToObj(rollouts::tokens).toList(),
-                Arrays.stream(chosen).map(rollout -> rollouts.prompt().get(rollout).length).toArray(),
-                settings.temperature());
+    private float[][] entropies(Rollouts rollouts, int[] chosen) {
+        return parts.policy()
+            .score(tokens(rollouts, chosen), promptLengths(rollouts, chosen), settings.temperature())
+            .stream()
+            .map(TokenScores::entropies)
+            .toArray(float[][]::new);
+    }
+
+    private List<TokenScores> score(LogprobScorer scorer, Rollouts rollouts, int[] rows, boolean[][] chosen) {
+        return scorer.score(tokens(rollouts, rows), promptLengths(rollouts, rows), chosen, settings.temperature());
+    }
+
+    private static List<int[]> tokens(Rollouts rollouts, int[] rows) {
+        return Arrays.stream(rows).mapToObj(rollouts::tokens).toList();
+    }
+
+    private static int[] promptLengths(Rollouts rollouts, int[] rows) {
+        return Arrays.stream(rows).map(row -> rollouts.prompt().get(row).length).toArray();
     }
 
     private static void reportRollouts(StepMetrics metrics, Rollouts rollouts, Grades grades, Advantages advantages,

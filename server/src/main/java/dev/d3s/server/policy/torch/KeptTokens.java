@@ -1,6 +1,7 @@
 package dev.d3s.server.policy.torch;
 
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
 /**
@@ -18,11 +19,19 @@ record KeptTokens(int[] tokens, int[] kept) {
 
     /** The completion tokens with a weight other than 0. */
     static KeptTokens weighted(int[] tokens, int promptLength, float[] weight) {
-        int[] kept = IntStream.range(0, weight.length)
-            .filter(index -> weight[index] != 0)
-            .map(index -> promptLength + index)
-            .toArray();
-        return new KeptTokens(tokens, kept);
+        return of(tokens, promptLength, weight.length, token -> weight[token] != 0);
+    }
+
+    /** The completion tokens that are true. */
+    static KeptTokens chosen(int[] tokens, int promptLength, boolean[] chosen) {
+        return of(tokens, promptLength, chosen.length, token -> chosen[token]);
+    }
+
+    private static KeptTokens of(int[] tokens, int promptLength, int completionLength, IntPredicate kept) {
+        return new KeptTokens(tokens, IntStream.range(0, completionLength)
+            .filter(kept)
+            .map(token -> promptLength + token)
+            .toArray());
     }
 
     int inputLength() {

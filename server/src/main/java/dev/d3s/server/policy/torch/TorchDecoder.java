@@ -1,6 +1,7 @@
 package dev.d3s.server.policy.torch;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
@@ -75,17 +76,24 @@ final class TorchDecoder implements AutoCloseable {
     }
 
     /** See {@link dev.d3s.server.policy.LogprobScorer#score}. */
-    List<TokenScores> score(List<int[]> tokens, int[] promptLength, double temperature) {
+    List<TokenScores> score(List<int[]> tokens, int[] promptLength, boolean[][] chosen, double temperature) {
         List<TokenScores> scores = new ArrayList<>();
         List<KeptTokens> sequences = new ArrayList<>();
-        List<TokenScores> targets = new ArrayList<>();
+        List<Scored> targets = new ArrayList<>();
         for (int index = 0; index < promptLength.length; index++) {
             int length = tokens.get(index).length - promptLength[index];
+            if (chosen[index].length != length) {
+                throw new IllegalArgumentException("Sequence " + index + " has " + length + " completion tokens, but "
+                        + chosen[index].length + " flags");
+            }
             TokenScores score = new TokenScores(new float[length], new float[length]);
+            Arrays.fill(score.logprobs(), Float.NaN);
+            Arrays.fill(score.entropies(), Float.NaN);
             scores.add(score);
-            if (length > 0) {
-                sequences.add(KeptTokens.from(tokens.get(index), promptLength[index]));
-                targets.add(score);
+            KeptTokens sequence = KeptTokens.chosen(tokens.get(index), promptLength[index], chosen[index]);
+            if (sequence.kept().length > 0) {
+                sequences.add(sequence);
+                targets.add(new Scored(score, promptLength[index]));
             }
         }
         if (sequences.isEmpty()) {
@@ -103,15 +111,20 @@ final class TorchDecoder implements AutoCloseable {
             float[] result = results.get(index);
             int next = 0;
             for (int member : plan.microBatches().get(index)) {
-                TokenScores target = targets.get(member);
-                int length = target.logprobs().length;
-                System.arraycopy(result, next, target.logprobs(), 0, length);
-                System.arraycopy(result, result.length / 2 + next, target.entropies(), 0, length);
-                next += length;
+                Scored target = targets.get(member);
+                for (int kept : sequences.get(member).kept()) {
+                    int token = kept - target.promptLength;
+                    target.score.logprobs()[token] = result[next];
+                    target.score.entropies()[token] = result[result.length / 2 + next];
+                    next++;
+                }
             }
         }
         return scores;
     }
+
+    /** Where the scores of a sequence go. */
+    private record Scored(TokenScores score, int promptLength) {}
 
     /** [2 * K]: log-probabilities, then entropies. */
     private float[] scoreMicroBatch(MicroBatch batch, double temperature) {

@@ -97,8 +97,8 @@ public final class TorchPolicy implements Policy {
     }
 
     @Override
-    public List<TokenScores> score(List<int[]> tokens, int[] promptLength, double temperature) {
-        return decoder.score(tokens, promptLength, temperature);
+    public List<TokenScores> score(List<int[]> tokens, int[] promptLength, boolean[][] chosen, double temperature) {
+        return decoder.score(tokens, promptLength, chosen, temperature);
     }
 
     @Override

@@ -23,8 +23,8 @@ public final class TorchReferencePolicy implements ReferencePolicy {
     }
 
     @Override
-    public List<TokenScores> score(List<int[]> tokens, int[] promptLength, double temperature) {
-        return decoder.score(tokens, promptLength, temperature);
+    public List<TokenScores> score(List<int[]> tokens, int[] promptLength, boolean[][] chosen, double temperature) {
+        return decoder.score(tokens, promptLength, chosen, temperature);
     }
 
     @Override

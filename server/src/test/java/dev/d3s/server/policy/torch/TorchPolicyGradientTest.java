@@ -1,9 +1,13 @@
 package dev.d3s.server.policy.torch;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.SplittableRandom;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -133,6 +137,52 @@ class TorchPolicyGradientTest {
                 assertThat(scores.get(index).logprobs()).containsExactly(expected.logprobs(), within(1e-5f));
                 assertThat(scores.get(index).entropies()).containsExactly(expected.entropies(), within(1e-5f));
             }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void shouldScoreChosenTokensWithoutReadingWhatFollowsThem(Model model) {
+        ModelConfig config = model.config;
+        SplittableRandom random = new SplittableRandom(15);
+        List<TrainingSequence> sequences = new RandomSequences(config, 15).of(11, 8, 30);
+        int[] promptLength = sequences.stream().mapToInt(TrainingSequence::promptLength).toArray();
+        List<int[]> whole = sequences.stream().map(TrainingSequence::tokens).toList();
+        List<int[]> cut = new ArrayList<>();
+        boolean[][] chosen = new boolean[whole.size()][];
+        for (int index = 0; index < chosen.length; index++) {
+            chosen[index] = new boolean[sequences.get(index).completionLength()];
+            int end = index == 0 ? 0 : random.nextInt(1, chosen[index].length + 1);
+            for (int token = 0; token < end; token++) {
+                chosen[index][token] = token == end - 1 || random.nextInt(3) == 0;
+            }
+            // an embedding that does not exist: reading it would fail
+            int[] tokens = whole.get(index).clone();
+            Arrays.fill(tokens, promptLength[index] + end, tokens.length, config.vocabularySize() + 1);
+            cut.add(tokens);
+        }
+        try (TorchPolicy policy = TorchPolicy.open(config, RandomWeights.of(config, 3),
+                new TorchPolicySettings(2, 1, 100, 4_000))) {
+            List<TokenScores> every = policy.score(whole, promptLength, 0.7);
+            List<TokenScores> some = policy.score(cut, promptLength, chosen, 0.7);
+            assertThat(some).hasSameSizeAs(every);
+            for (int index = 0; index < chosen.length; index++) {
+                assertThat(some.get(index).logprobs()).hasSameSizeAs(chosen[index]);
+                for (int token = 0; token < chosen[index].length; token++) {
+                    float logprob = some.get(index).logprobs()[token];
+                    float entropy = some.get(index).entropies()[token];
+                    if (chosen[index][token]) {
+                        assertThat(logprob).isCloseTo(every.get(index).logprobs()[token], within(1e-5f));
+                        assertThat(entropy).isCloseTo(every.get(index).entropies()[token], within(1e-5f));
+                    } else {
+                        assertThat(logprob).isNaN();
+                        assertThat(entropy).isNaN();
+                    }
+                }
+            }
+            assertThatThrownBy(() -> policy.score(whole, promptLength, new boolean[whole.size()][1], 0.7))
+                .hasMessageContaining("1 flags");
+            assertThatThrownBy(() -> policy.score(cut, promptLength, 0.7)).isInstanceOf(RuntimeException.class);
         }
     }
 
