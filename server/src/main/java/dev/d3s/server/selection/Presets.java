@@ -7,7 +7,7 @@ import dev.d3s.server.selection.Preset.Level;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
-/** The presets a job can name (arXiv 2509.22115, section 4; keep ratios are ours where the paper gives none). */
+/** The presets a job can name (arXiv 2509.22115, section 4; keep ratios and d3s-auto are ours, not the paper's). */
 public final class Presets {
     /** Chosen by a job that names no preset. */
     public static final String DEFAULT = "d3s";
@@ -30,6 +30,8 @@ public final class Presets {
                     QUARTER_OF_EACH_GROUP, new Level("advantage-entropy", 0.2, 0.2, "constant")),
             new Preset("d3s-i", "D3S inside each group: the more robust choice for a weak starting policy.",
                     new Level("d3s-intra", 0.25, 0.75, "linear"), INFORMATIVE_TOKENS),
+            new Preset("d3s-auto", "At each step d3s-i while few groups are informative, d3s once many are.",
+                    new Level("d3s-auto", 0.25, 0.75, "linear"), INFORMATIVE_TOKENS),
             new Preset("d3s", "D3S: the rollouts of the batch whose advantages vary most, the tokens with the largest"
                     + " advantage and entropy, fewer at first and more later.",
                     new Level("d3s-cross", 0.25, 0.75, "linear"), INFORMATIVE_TOKENS));

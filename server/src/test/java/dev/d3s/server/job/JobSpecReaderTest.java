@@ -271,7 +271,8 @@ class JobSpecReaderTest {
     void shouldNameWhatIsKnown() {
         assertThat(mistakes(withD3s("{\"preset\": \"d4s\", \"tokens\": {\"selector\": \"best\", \"kepp\": 1}}")))
             .extracting(Mistake::message)
-            .containsExactly("There is no preset 'd4s'; known presets: grpo, pods, d1s, d1s-cross, d2s, d3s-i, d3s.",
+            .containsExactly(
+                    "There is no preset 'd4s'; known presets: grpo, pods, d1s, d1s-cross, d2s, d3s-i, d3s-auto, d3s.",
                     "There is no token selector 'best'; known: advantage-entropy, all.",
                     "Unknown member 'kepp' in 'method.reinforcement.d3s.tokens'; known members: selector, keep, "
                             + "schedule, norm, entropy.");

@@ -21,7 +21,8 @@ class PresetsTest {
         Level everything = new Level("all", 1, 1, "constant");
         Level tokens = new Level("advantage-entropy", 0.2, 1, "linear");
         assertThat(Presets.all()).extracting(Preset::name)
-            .containsExactly("grpo", "pods", "d1s", "d1s-cross", "d2s", "d3s-i", "d3s");
+            .containsExactly("grpo", "pods", "d1s", "d1s-cross", "d2s", "d3s-i",
+                    "d3s-auto", "d3s");
         assertThat(Presets.named("grpo")).extracting(Preset::rollouts, Preset::tokens)
             .containsExactly(everything,
                     everything);
@@ -38,6 +39,8 @@ class PresetsTest {
             .containsExactly(new Level("d3s-intra", 0.25, 0.75, "linear"), tokens);
         assertThat(Presets.named("d3s")).extracting(Preset::rollouts, Preset::tokens)
             .containsExactly(new Level("d3s-cross", 0.25, 0.75, "linear"), tokens);
+        assertThat(Presets.named("d3s-auto")).extracting(Preset::rollouts, Preset::tokens)
+            .containsExactly(new Level("d3s-auto", 0.25, 0.75, "linear"), tokens);
         assertThat(Presets.named(Presets.DEFAULT)).isEqualTo(Presets.named("d3s"));
     }
 
@@ -62,7 +65,7 @@ class PresetsTest {
     @Test
     void shouldListTheKnownOnesForAnUnknownName() {
         assertThatThrownBy(() -> Presets.named("d4s")).hasMessageContaining("'d4s'")
-            .hasMessageContaining("grpo, pods, d1s, d1s-cross, d2s, d3s-i, d3s")
+            .hasMessageContaining("grpo, pods, d1s, d1s-cross, d2s, d3s-i, d3s-auto, d3s")
             .asInstanceOf(type(D3sException.class))
             .satisfies(e -> {
                 assertThat(e.category()).isEqualTo(ErrorCategory.USER);

@@ -155,6 +155,24 @@ class ResumeTest {
     }
 
     @Test
+    void shouldResumeTheChoiceBetweenIntraAndCross() throws Exception {
+        // seldom right, so that some groups are degenerate
+        PluginRegistry plugins = new TestPlugins()
+            .grader("begins", input -> input.completion().matches("[1-3].*") ? 1 : 0)
+            .registry();
+        PluginChoice auto = new PluginChoice("d3s-auto", Map.of("low", 0.15, "high", 0.2, "smoothing", 0.5));
+        ReinforcementSettings settings = ShortRuns.settings(STEPS).rollouts(auto).grader("begins", 10).build();
+        RecordingObserver whole = shouldEndAlike(plugins, checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.IN_PLACE);
+        for (String name : List.of("rollout_selector_informative_group_ratio", "rollout_selector_intra")) {
+            assertThat(whole.reports.stream()
+                .filter(report -> report.step() >= 0)
+                .map(report -> report.metrics().get(name))
+                .distinct()).as(name).doesNotContainNull().hasSizeGreaterThan(1);
+        }
+    }
+
+    @Test
     void shouldNotGoOnWithASelectorThatForgot() throws Exception {
         ReinforcementSettings settings = ShortRuns.settings(STEPS).rollouts(PluginChoice.of("growing")).build();
         RecordingObserver first = new RecordingObserver(directory.resolve("first")).stopAfter(STOP_AFTER);

@@ -11,7 +11,8 @@ import dev.d3s.spi.TokenSelectorFactory;
 public final class D3sPlugin implements Plugin {
     @Override
     public List<RolloutSelectorFactory> rolloutSelectors() {
-        return List.of(new CrossGroupSelector.Factory(), new IntraGroupSelector.Factory());
+        return List.of(new CrossGroupSelector.Factory(), new IntraGroupSelector.Factory(),
+                new AutoSelector.Factory());
     }
 
     @Override

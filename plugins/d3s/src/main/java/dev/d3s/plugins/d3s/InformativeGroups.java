@@ -20,4 +20,21 @@ record InformativeGroups(boolean[] graded, boolean[] informative) {
         }
         return new InformativeGroups(graded, informative);
     }
+
+    int gradedCount() {
+        return count(graded);
+    }
+
+    /** The share of the graded groups that is informative; there must be one. */
+    double ratio() {
+        return (double) count(informative) / gradedCount();
+    }
+
+    private static int count(boolean[] groups) {
+        int count = 0;
+        for (boolean group : groups) {
+            count += group ? 1 : 0;
+        }
+        return count;
+    }
 }

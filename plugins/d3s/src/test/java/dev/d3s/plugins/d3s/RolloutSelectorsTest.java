@@ -178,10 +178,10 @@ class RolloutSelectorsTest {
 
     @Test
     void shouldMarkEveryChoiceOfOursInItsDescription() {
-        List<ConfigKey> keys = new ArrayList<>(new CrossGroupSelector.Factory().configKeys());
-        keys.addAll(new IntraGroupSelector.Factory().configKeys());
-        keys.addAll(new AdvantageEntropySelector.Factory().configKeys());
+        List<ConfigKey> keys = new ArrayList<>();
+        new D3sPlugin().rolloutSelectors().forEach(selector -> keys.addAll(selector.configKeys()));
+        new D3sPlugin().tokenSelectors().forEach(selector -> keys.addAll(selector.configKeys()));
         new D3sPlugin().schedules().forEach(schedule -> keys.addAll(schedule.configKeys()));
-        assertThat(keys).hasSize(11).allSatisfy(key -> assertThat(key.description()).startsWith("[ours] "));
+        assertThat(keys).hasSize(17).allSatisfy(key -> assertThat(key.description()).startsWith("[ours] "));
     }
 }
