@@ -252,6 +252,14 @@ class MetricsTest {
     }
 
     @Test
+    void shouldComputeLessWhereOnlyPrefixesAreKept() throws Exception {
+        Step random = first(settings().tokens(PluginChoice.of("random")));
+        Step prefix = first(settings().tokens(PluginChoice.of("prefix")));
+        assertThat(prefix.of(Metric.KEPT_ROLLOUTS)).isEqualTo(random.of(Metric.KEPT_ROLLOUTS));
+        assertThat(prefix.of(Metric.COMPUTED_TOKENS)).isLessThan(0.8 * random.of(Metric.COMPUTED_TOKENS));
+    }
+
+    @Test
     void shouldFillUpWithWhatTeachesNothingWhenAsked() throws Exception {
         RecordingObserver filledRun = run(new TestPlugins().grader("equal", input -> 1), settings()
             .grader("equal", 10)

@@ -16,6 +16,7 @@ public final class BaselinesPlugin implements Plugin {
 
     @Override
     public List<TokenSelectorFactory> tokenSelectors() {
-        return List.of(new AllTokens.Factory());
+        return List.of(new AllTokens.Factory(), RankedTokens.Factory.ENTROPY, RankedTokens.Factory.ABS_ADVANTAGE,
+                new RandomTokens.Factory(), new PrefixTokens.Factory());
     }
 }

@@ -10,7 +10,6 @@ import java.util.Random;
 
 import org.junit.jupiter.api.Test;
 
-import dev.d3s.plugins.d3s.AdvantageEntropySelector.Scope;
 import dev.d3s.spi.TokenBatch;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -37,7 +36,7 @@ class AdvantageEntropySelectorTest {
     void shouldKeepTheTopOfANaiveSort(@ForAll @IntRange(min = 1, max = 8) int rollouts, @ForAll long seed,
             @ForAll @DoubleRange(min = 0.01, max = 1) double keepRatio) {
         TokenBatch batch = batch(rollouts, seed);
-        boolean[][] kept = new AdvantageEntropySelector(Scope.BATCH).select(batch, keepRatio, seed).kept();
+        boolean[][] kept = new AdvantageEntropySelector(TokenScope.BATCH).select(batch, keepRatio, seed).kept();
         List<Double> all = new ArrayList<>();
         List<Double> chosen = new ArrayList<>();
         for (int i = 0; i < rollouts; i++) {
@@ -51,7 +50,7 @@ class AdvantageEntropySelectorTest {
     void shouldKeepTheTopOfEachRolloutInRolloutScope(@ForAll @IntRange(min = 1, max = 8) int rollouts,
             @ForAll long seed, @ForAll @DoubleRange(min = 0.01, max = 1) double keepRatio) {
         TokenBatch batch = batch(rollouts, seed);
-        boolean[][] kept = new AdvantageEntropySelector(Scope.ROLLOUT).select(batch, keepRatio, seed).kept();
+        boolean[][] kept = new AdvantageEntropySelector(TokenScope.ROLLOUT).select(batch, keepRatio, seed).kept();
         for (int i = 0; i < rollouts; i++) {
             List<Double> all = new ArrayList<>();
             List<Double> chosen = new ArrayList<>();
@@ -81,7 +80,7 @@ class AdvantageEntropySelectorTest {
     void shouldNotKeepOneMoreBecauseOfRounding() {
         float[][] entropy = {new float[100]};
         TokenBatch batch = new TokenBatch(new int[1], new double[]{1}, entropy, entropy);
-        boolean[][] kept = new AdvantageEntropySelector(Scope.BATCH).select(batch, 0.07, 1).kept();
+        boolean[][] kept = new AdvantageEntropySelector(TokenScope.BATCH).select(batch, 0.07, 1).kept();
         assertThat(0.07 * 100).isGreaterThan(7);
         assertThat(count(kept[0])).isEqualTo(7);
     }
@@ -93,7 +92,7 @@ class AdvantageEntropySelectorTest {
         TokenBatch batch = new TokenBatch(new int[2], new double[]{1, -1}, entropy, entropy);
         int[] counts = new int[20];
         for (int seed = 0; seed < 4000; seed++) {
-            boolean[][] kept = new AdvantageEntropySelector(Scope.BATCH).select(batch, 0.25, seed).kept();
+            boolean[][] kept = new AdvantageEntropySelector(TokenScope.BATCH).select(batch, 0.25, seed).kept();
             for (int t = 0; t < 20; t++) {
                 counts[t] += (t < 12 ? kept[0][t] : kept[1][t - 12]) ? 1 : 0;
             }
@@ -104,7 +103,7 @@ class AdvantageEntropySelectorTest {
     }
 
     @Property(tries = 50)
-    void shouldGiveTheSameAnswerForTheSameArguments(@ForAll long seed, @ForAll Scope scope) {
+    void shouldGiveTheSameAnswerForTheSameArguments(@ForAll long seed, @ForAll TokenScope scope) {
         AdvantageEntropySelector selector = new AdvantageEntropySelector(scope);
         assertThat(selector.select(batch(6, seed), 0.3, seed).kept())
             .isDeepEqualTo(selector.select(batch(6, seed), 0.3, seed).kept());
