@@ -169,8 +169,17 @@ final class JobSpecReader {
         double temperature = sampling.real("temperature", 1, Range.above(0, 10));
         sampling.finish();
 
+        // the objective's name decides defaults of other members
+        Section objective = d3s.section("objective");
+        ObjectiveSettings.Name objectiveName = objective.choice("name", ObjectiveSettings.Name.GRPO);
+        ObjectiveSettings objectiveSettings = new ObjectiveSettings(objectiveName,
+                objective.real("clip_low", objectiveName.defaultClipLow(), Range.from(0, 1)),
+                objective.real("clip_high", objectiveName.defaultClipHigh(), Range.from(0)),
+                objective.real("kl_beta", 0, Range.from(0)), objective.real("importance_cap", 2, Range.from(0)));
+        objective.finish();
+
         Section advantage = d3s.section("advantage");
-        Scale scale = advantage.choice("scale", Scale.GROUP);
+        Scale scale = advantage.choice("scale", objectiveName.defaultScale());
         double minRange = advantage.real("min_range", 1e-6, Range.from(0));
         advantage.finish();
 
@@ -184,13 +193,6 @@ final class JobSpecReader {
         TokenNorm norm = tokenLevel.choice("norm", TokenNorm.KEPT);
         EntropySource entropy = tokenLevel.choice("entropy", EntropySource.ROLLOUT);
         tokenLevel.finish();
-
-        Section objective = d3s.section("objective");
-        ObjectiveSettings objectiveSettings = new ObjectiveSettings(
-                objective.choice("name", ObjectiveSettings.Name.GRPO),
-                objective.real("clip_low", 0.2, Range.from(0, 1)), objective.real("clip_high", 0.28, Range.from(0)),
-                objective.real("kl_beta", 0, Range.from(0)), objective.real("importance_cap", 2, Range.from(0)));
-        objective.finish();
 
         OptimizerSettings optimizer = optimizer(d3s, multiplier);
 

@@ -12,9 +12,10 @@ import org.jspecify.annotations.Nullable;
  * @param lossWeight {@code [T]} factor on each token's loss term: the objective's denominators and the selector's weights
  *            are in it, so that the loss is a plain weighted sum whatever the micro-batches
  * @param rolloutLogprobs {@code [T]} from the rollout engine while sampling; {@code null} for supervised rows
- * @param oldLogprobs {@code [T]} the trainer's at the start of the update; {@code null} when this is the first update of
- *            the batch, where they equal policyLogprobs without gradient
- * @param referenceLogprobs {@code [T]} the reference policy's; {@code null} when there is no KL term
+ * @param oldLogprobs {@code [T]} the trainer's when the batch of rollouts was made, at kept tokens, and at all of them for
+ *            {@link Objective.SequenceRatio}; {@code null} in the first update of the batch, where they equal
+ *            policyLogprobs without gradient
+ * @param referenceLogprobs {@code [T]} the reference policy's, at kept tokens; {@code null} when there is no KL term
  */
 public record TrainingSequence(int[] tokens, int promptLength, double advantage, float[] lossWeight,
         float @Nullable [] rolloutLogprobs, float @Nullable [] oldLogprobs, float @Nullable [] referenceLogprobs) {

@@ -10,11 +10,11 @@ package dev.d3s.server.policy;
  *            padding
  * @param paddedTokens the same with padding
  * @param microBatches forward and backward calls
- * @param clipFractionLow share of tokens with A &lt; 0 clipped at 1 - clipLow
- * @param clipFractionHigh share of tokens with A &gt; 0 clipped at 1 + clipHigh
+ * @param clipFractionLow share of tokens clipped at 1 - clipLow, as the {@link Objective} defines it
+ * @param clipFractionHigh share of tokens clipped at 1 + clipHigh
  * @param kl mean k3 to the reference policy; 0 without one
- * @param ratioMean mean r
- * @param ratioMax largest r
+ * @param ratioMean mean ratio: r, or s of each token's rollout for {@link Objective.SequenceRatio}
+ * @param ratioMax largest of them
  * @param engineGapMean mean |oldLogprobs - rolloutLogprobs|
  * @param engineGapMax largest of them
  * @param policyVersion after the update

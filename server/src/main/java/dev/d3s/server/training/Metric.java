@@ -21,8 +21,8 @@ public enum Metric {
     GRADIENT_NORM("gradient_norm", "L2 norm of the policy gradient before clipping"), //
     ENTROPY("entropy", "mean entropy over all completion tokens, nats"), //
     ENTROPY_KEPT("entropy_kept", "mean entropy over kept tokens, nats"), //
-    CLIP_FRACTION_LOW("clip_fraction_low", "share of kept tokens clipped at 1 - clip_low"), //
-    CLIP_FRACTION_HIGH("clip_fraction_high", "share of kept tokens clipped at 1 + clip_high"), //
+    CLIP_FRACTION_LOW("clip_fraction_low", "share of kept tokens whose ratio is clipped at 1 - clip_low"), //
+    CLIP_FRACTION_HIGH("clip_fraction_high", "share of kept tokens whose ratio is clipped at 1 + clip_high"), //
     KL("kl", "mean k3 estimate of the KL divergence to the reference policy"), //
     RATIO_MEAN("ratio_mean", "mean probability ratio of the policy to the one at the start of the update"), //
     RATIO_MAX("ratio_max", "largest such ratio"), //

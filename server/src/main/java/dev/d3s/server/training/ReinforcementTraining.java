@@ -83,9 +83,7 @@ final class ReinforcementTraining {
         this.progress = progress;
         this.observer = observer;
         this.sampling = SamplingSettings.of(settings.maxTokens(), settings.temperature(), seed);
-        ObjectiveSettings numbers = settings.objective();
-        this.objective = new Objective.ClippedRatio(numbers.clipLow(), numbers.clipHigh(), numbers.klBeta(),
-                numbers.importanceCap(), settings.temperature());
+        this.objective = settings.objective().objective(settings.temperature());
     }
 
     TrainingTotals run() throws TrainingStopped, IOException {
@@ -128,7 +126,7 @@ final class ReinforcementTraining {
                 // level 2: tokens of the kept rollouts
                 KeptTokens tokens = parts.tokenLevel().select(step, tokenBatch(rollouts, kept));
                 LossWeights weights = LossWeights.of(tokens.kept(), tokens.weight(),
-                        settings.objective().name().aggregation(settings.tokenNorm().denominator()));
+                        settings.objective().aggregation(settings.tokenNorm().denominator(), settings.maxTokens()));
                 clock.charge(Metric.SECONDS_SELECT);
 
                 // the update computes what was kept and nothing else

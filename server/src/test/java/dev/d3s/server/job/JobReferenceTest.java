@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -20,6 +21,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.training.ObjectiveSettings;
 
 /** Holds the reference of a job's members in README.md, and the example jobs, to the reader of jobs. */
 class JobReferenceTest {
@@ -130,6 +132,14 @@ class JobReferenceTest {
     void shouldAcceptTheExampleJobs(String name) throws IOException {
         Path example = PROJECT.resolve("examples/arithmetic").resolve(name + ".json");
         assertThat(read(TestServer.json(Files.readString(example))).settings().steps()).isPositive();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void shouldExplainEveryObjective(ObjectiveSettings.Name objective) throws IOException {
+        String readme = Files.readString(Path.of("README.md"));
+        String section = readme.substring(readme.indexOf("\n### Objectives\n"), readme.indexOf(SUPERVISED));
+        assertThat(section).contains("\n| `" + Section.word(objective) + "` |");
     }
 
     @Test

@@ -159,6 +159,30 @@ class JobSpecReaderTest {
         assertThat(read(spec.request())).isEqualTo(spec);
     }
 
+    @ParameterizedTest
+    @CsvSource({"grpo, 0.2, 0.28, group", "dapo, 0.2, 0.28, group", "dr-grpo, 0.2, 0.28, none",
+            "gspo, 0.0003, 0.0004, group", "cispo, 1, 4, group"})
+    void shouldFillInTheNumbersOfTheObjective(String name, double clipLow, double clipHigh, String scale) {
+        JobSpec spec = read(withD3s("{\"objective\": {\"name\": \"" + name + "\"}}"));
+        JsonNode d3s = spec.request().at("/method/reinforcement/d3s");
+        assertThat(d3s.at("/objective/name").asText()).isEqualTo(name);
+        assertThat(d3s.at("/objective/clip_low").asDouble()).isEqualTo(clipLow);
+        assertThat(d3s.at("/objective/clip_high").asDouble()).isEqualTo(clipHigh);
+        assertThat(d3s.at("/advantage/scale").asText()).isEqualTo(scale);
+        ReinforcementSettings settings = (ReinforcementSettings) spec.settings();
+        assertThat(settings.objective().clipLow()).isEqualTo(clipLow);
+        assertThat(settings.objective().clipHigh()).isEqualTo(clipHigh);
+        assertThat(Section.word(settings.advantageScale())).isEqualTo(scale);
+        assertThat(read(spec.request())).isEqualTo(spec);
+
+        ReinforcementSettings given = (ReinforcementSettings) read(withD3s("{\"objective\": {\"name\": \"" + name
+                + "\", \"clip_low\": 0.1, \"clip_high\": 0.5}, \"advantage\": {\"scale\": \"batch\"}}"))
+            .settings();
+        assertThat(given.objective().clipLow()).isEqualTo(0.1);
+        assertThat(given.objective().clipHigh()).isEqualTo(0.5);
+        assertThat(given.advantageScale()).isEqualTo(Scale.BATCH);
+    }
+
     @Test
     void shouldReadSupervisedJobs() {
         ObjectNode request = TestServer.json("""

@@ -5,8 +5,11 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -42,7 +45,7 @@ public final class TorchPolicy implements Policy {
     }
 
     /** Rows of the program's {@code terms}. */
-    private static final int TERMS = 8;
+    private static final int TERMS = 9;
     /** The program's sums and maxima. */
     private static final int SUMS = 6;
     private static final int MAXIMA = 2;
@@ -136,12 +139,14 @@ public final class TorchPolicy implements Policy {
             case ALL -> KeptTokens.from(sequence.tokens(), sequence.promptLength());
         }).toList();
         check(sequences, kept, objective);
+        double[] logRatios = logRatios(sequences, objective);
         MicroBatchPlan plan = decoder.plan(kept);
         List<CompletableFuture<double[]>> running = new ArrayList<>();
         for (int index = 0; index < plan.microBatches().size(); index++) {
             int[] members = plan.microBatches().get(index);
             int worker = plan.worker()[index];
-            running.add(decoder.worker(worker).submit(() -> accumulate(sequences, kept, members, objective, worker)));
+            running.add(decoder.worker(worker)
+                .submit(() -> accumulate(sequences, kept, logRatios, members, objective, worker)));
         }
         double[] statistics = new double[SUMS + MAXIMA];
         @Nullable
@@ -161,29 +166,68 @@ public final class TorchPolicy implements Policy {
     }
 
     /** One micro-batch, on its worker. */
-    private double[] accumulate(List<TrainingSequence> sequences, List<KeptTokens> kept, int[] members,
-            Objective objective, int worker) {
+    private double[] accumulate(List<TrainingSequence> sequences, List<KeptTokens> kept, double[] logRatios,
+            int[] members, Objective objective, int worker) {
         MicroBatch batch = MicroBatch.of(kept, members);
         try (DecoderProgram.Call call = decoder.program().call("accumulate")) {
             batch.into(call.list(decoder.weights().tensors()).list(gradients.get(worker).tensors()))
-                .floats(terms(sequences, kept, members, batch.kept().length), TERMS, batch.kept().length)
+                .floats(terms(sequences, kept, logRatios, members, batch.kept().length), TERMS, batch.kept().length)
                 .rotary()
-                .settings(settings(objective));
+                .settings(settings(objective, decoder.settings().logitsRows(config())));
             return call.run().toDoubleArray();
         }
     }
 
-    private double[] settings(Objective objective) {
-        int rows = decoder.settings().logitsRows(config());
+    /**
+     * The program's settings.
+     *
+     * @param rows of the lm_head at a time
+     */
+    static double[] settings(Objective objective, int rows) {
         return switch (objective) {
-            case Objective.ClippedRatio ratio -> new double[]{ratio.temperature(), rows, 1, ratio.clipLow(),
-                    ratio.clipHigh(), ratio.klBeta(), ratio.importanceCap()};
             case Objective.CrossEntropy cross -> new double[]{cross.temperature(), rows, 0, 0, 0, 0, 0};
+            case Objective.ClippedRatio ratio -> settings(ratio, rows, 1);
+            case Objective.SequenceRatio ratio -> settings(ratio, rows, 2);
+            case Objective.ClippedWeight weight -> settings(weight, rows, 3);
         };
     }
 
-    /** The program's {@code [8][K]} terms of a micro-batch's kept tokens. */
-    private static float[] terms(List<TrainingSequence> sequences, List<KeptTokens> kept, int[] members, int count) {
+    private static double[] settings(Objective.PolicyGradient objective, int rows, int kind) {
+        return new double[]{objective.temperature(), rows, kind, objective.clipLow(), objective.clipHigh(),
+                objective.klBeta(), objective.importanceCap()};
+    }
+
+    /**
+     * The log of each sequence's ratio, mean(policyLogprobs - oldLogprobs) over its whole completion: what an objective on
+     * sequences has to know before a micro-batch can be computed. It is 0 in the first update of a batch of rollouts; in
+     * later ones it takes a pass over all completion tokens without gradients.
+     */
+    private double[] logRatios(List<TrainingSequence> sequences, Objective objective) {
+        double[] logRatios = new double[sequences.size()];
+        if (!(objective instanceof Objective.SequenceRatio)) {
+            return logRatios;
+        }
+        int[] later = IntStream.range(0, logRatios.length)
+            .filter(index -> sequences.get(index).oldLogprobs() != null)
+            .toArray();
+        List<TokenScores> scores = score(Arrays.stream(later).mapToObj(index -> sequences.get(index).tokens()).toList(),
+                Arrays.stream(later).map(index -> sequences.get(index).promptLength()).toArray(),
+                objective.temperature());
+        for (int index = 0; index < later.length; index++) {
+            float[] policy = scores.get(index).logprobs();
+            float[] old = Objects.requireNonNull(sequences.get(later[index]).oldLogprobs());
+            double sum = 0;
+            for (int token = 0; token < policy.length; token++) {
+                sum += (double) policy[token] - old[token];
+            }
+            logRatios[later[index]] = sum / policy.length;
+        }
+        return logRatios;
+    }
+
+    /** The program's {@code [9][K]} terms of a micro-batch's kept tokens. */
+    static float[] terms(List<TrainingSequence> sequences, List<KeptTokens> kept, double[] logRatios,
+            int[] members, int count) {
         float[] terms = new float[TERMS * count];
         int next = 0;
         for (int member : members) {
@@ -195,6 +239,7 @@ public final class TorchPolicy implements Policy {
                 known(sequence.oldLogprobs(), token, terms, 2 * count + next, count);
                 known(sequence.rolloutLogprobs(), token, terms, 4 * count + next, count);
                 known(sequence.referenceLogprobs(), token, terms, 6 * count + next, count);
+                terms[8 * count + next] = (float) logRatios[member];
                 next++;
             }
         }
@@ -277,7 +322,7 @@ public final class TorchPolicy implements Policy {
             if (kept.get(index).kept().length == 0) {
                 throw new IllegalArgumentException("Sequence " + index + " has no kept token");
             }
-            if (objective instanceof Objective.ClippedRatio ratio && ratio.klBeta() != 0
+            if (objective instanceof Objective.PolicyGradient gradient && gradient.klBeta() != 0
                     && sequence.referenceLogprobs() == null) {
                 throw new IllegalArgumentException("Sequence " + index + " has no referenceLogprobs for the KL term");
             }

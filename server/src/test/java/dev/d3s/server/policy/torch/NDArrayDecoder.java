@@ -19,6 +19,9 @@ import dev.d3s.server.policy.TrainingSequence;
 /**
  * The oracle: the same decoder and objective written a second time, as plainly as possible, in fp64, one sequence at a time,
  * every position computed, gradients by libtorch's own tape. Shares nothing with the program but the parameter layout.
+ *
+ * <p>Numbers that a product or quotient keeps for its backward pass are arrays of the scope: where DJL makes one of a Java
+ * number it gives its memory back at once, and the garbage collector decides what the backward pass finds there.
  */
 final class NDArrayDecoder implements AutoCloseable {
     private final ModelConfig config;
@@ -61,6 +64,15 @@ final class NDArrayDecoder implements AutoCloseable {
         }
     }
 
+    /** {@code [T]} of the completion. */
+    double[] logprobs(int[] tokens, int promptLength, double temperature) {
+        try (NDManager scope = manager.newSubManager()) {
+            NDArray all = distributions(scope, tokens, temperature)
+                .get((promptLength - 1) + ":" + (tokens.length - 1));
+            return pick(scope, all, tokens, promptLength).toDoubleArray();
+        }
+    }
+
     TokenScores score(int[] tokens, int promptLength, double temperature) {
         try (NDManager scope = manager.newSubManager()) {
             NDArray all = distributions(scope, tokens, temperature)
@@ -77,34 +89,55 @@ final class NDArrayDecoder implements AutoCloseable {
         NDArray weight = doubles(scope, sequence.lossWeight());
         return switch (objective) {
             case Objective.CrossEntropy ignored -> policy.neg().mul(weight).sum();
-            case Objective.ClippedRatio ratio -> clippedRatio(scope, sequence, ratio, policy).mul(weight).sum();
+            case Objective.PolicyGradient gradient ->
+                policyGradient(scope, sequence, gradient, policy).mul(weight).sum();
         };
     }
 
-    private static NDArray clippedRatio(NDManager scope, TrainingSequence sequence, Objective.ClippedRatio objective,
-            NDArray policy) {
+    private static NDArray policyGradient(NDManager scope, TrainingSequence sequence,
+            Objective.PolicyGradient objective, NDArray policy) {
         NDArray old = sequence.oldLogprobs() == null ? policy.stopGradient() : doubles(scope, sequence.oldLogprobs());
-        NDArray ratio = policy.sub(old).exp();
-        NDArray clipped = ratio.clip(1 - objective.clipLow(), 1 + objective.clipHigh());
-        NDArray loss = ratio.mul(sequence.advantage()).minimum(clipped.mul(sequence.advantage())).neg();
+        NDArray loss = switch (objective) {
+            case Objective.ClippedRatio clip ->
+                surrogate(policy.sub(old).exp(), scope.create(sequence.advantage()), clip);
+            case Objective.SequenceRatio clip ->
+                surrogate(sequenceRatio(policy, old), scope.create(sequence.advantage()), clip);
+            case Objective.ClippedWeight clip -> policy.sub(old)
+                .exp()
+                .clip(1 - clip.clipLow(), 1 + clip.clipHigh())
+                .stopGradient()
+                .mul(policy)
+                .mul(scope.create(-sequence.advantage()));
+        };
         if (objective.importanceCap() > 0 && sequence.rolloutLogprobs() != null) {
             loss = loss.mul(old.sub(doubles(scope, sequence.rolloutLogprobs()))
                 .exp()
-                .minimum(objective.importanceCap()));
+                .minimum(scope.create(objective.importanceCap())));
         }
         if (objective.klBeta() != 0) {
             float[] reference = Objects.requireNonNull(sequence.referenceLogprobs());
             NDArray difference = doubles(scope, reference).sub(policy);
-            loss = loss.add(difference.exp().sub(difference).sub(1).mul(objective.klBeta()));
+            loss = loss.add(difference.exp().sub(difference).sub(1).mul(scope.create(objective.klBeta())));
         }
         return loss;
+    }
+
+    /** Each token with the value of the sequence's ratio and the gradient of its own. */
+    private static NDArray sequenceRatio(NDArray policy, NDArray old) {
+        NDArray value = policy.sub(old).mean().exp().stopGradient();
+        return policy.exp().div(policy.exp().stopGradient()).mul(value);
+    }
+
+    private static NDArray surrogate(NDArray ratio, NDArray advantage, Objective.PolicyGradient clip) {
+        NDArray clipped = ratio.clip(1 - clip.clipLow(), 1 + clip.clipHigh());
+        return ratio.mul(advantage).minimum(clipped.mul(advantage)).neg();
     }
 
     /** Log-probabilities of every next token, [T][V]. */
     private NDArray distributions(NDManager scope, int[] tokens, double temperature) {
         NDArray x = hidden(scope, tokens);
         NDArray head = config.tiedEmbeddings() ? parameters[0] : parameters[parameters.length - 1];
-        return x.matMul(head.transpose()).div(temperature).logSoftmax(-1);
+        return x.matMul(head.transpose()).div(scope.create(temperature)).logSoftmax(-1);
     }
 
     private NDArray hidden(NDManager scope, int[] tokens) {
@@ -124,7 +157,7 @@ final class NDArrayDecoder implements AutoCloseable {
                 NDArray key = rotate(columns(packed, config.heads() + shared, size), angles);
                 NDArray value = columns(packed, config.heads() + config.keyValueHeads() + shared, size);
                 NDArray attended = query.matMul(key.transpose())
-                    .div(Math.sqrt(size))
+                    .div(scope.create(Math.sqrt(size)))
                     .add(causal)
                     .softmax(-1)
                     .matMul(value);

@@ -188,6 +188,28 @@ class ObjectiveProgramTest {
         assertThat(found.maxima).containsExactly(1, 0);
     }
 
+    /** The sequence's log ratio and the clipped weight, where a ratio is absurd: finite, and without a gradient beyond e^20. */
+    @Test
+    void shouldClampTheRatiosOfTheOtherObjectivesToo() {
+        Token token = new Token(-2, -1, 1, -3.0, null, null);
+        for (float logRatio : new float[]{-25, -1, 1, 25}) {
+            Found found = objective(settings(2, 0), new float[]{logRatio}, token);
+            double ratio = Math.exp(Math.clamp(logRatio, -20, 20));
+            boolean clipped = ratio < 1 - LOW;
+            assertThat(found.sums[0]).isCloseTo(clipped ? 1 - LOW : ratio, within(1e-5 * Math.max(1, ratio)));
+            assertThat((double) found.derivative[0]).isCloseTo(clipped || Math.abs(logRatio) > 20 ? 0 : ratio,
+                    within(1e-5));
+            assertThat(found.sums[1]).isEqualTo(clipped ? 1 : 0);
+            assertThat(found.sums[4]).isCloseTo(ratio, within(1e-5 * Math.max(1, ratio)));
+        }
+        Found found = objective(settings(3, 0), new float[2], new Token(-0.1, -1, 1, -500.0, null, null),
+                new Token(-500, -1, 1, -0.1, null, null));
+        assertThat(found.derivative[0]).isCloseTo((float) (1 + HIGH), within(1e-6f));
+        assertThat(found.derivative[1]).isCloseTo((float) (1 - LOW), within(1e-6f));
+        assertThat(found.sums[1]).isEqualTo(1);
+        assertThat(found.sums[2]).isEqualTo(1);
+    }
+
     private static double near(SplittableRandom random, double centre, double spread) {
         return Math.min((float) (centre + spread * random.nextGaussian()), 0);
     }
@@ -220,13 +242,21 @@ class ObjectiveProgramTest {
     }
 
     private static Found objective(Token... tokens) {
-        return objective(new double[]{1, 100, 1, LOW, HIGH, BETA, CAP}, tokens);
+        return objective(settings(1, BETA), tokens);
+    }
+
+    private static double[] settings(int kind, double beta) {
+        return new double[]{1, 100, kind, LOW, HIGH, beta, CAP};
     }
 
     private static Found objective(double[] settings, Token... tokens) {
+        return objective(settings, new float[tokens.length], tokens);
+    }
+
+    private static Found objective(double[] settings, float[] sequenceLogRatio, Token... tokens) {
         int count = tokens.length;
         float[] logprobs = new float[count];
-        float[] terms = new float[8 * count];
+        float[] terms = new float[9 * count];
         for (int index = 0; index < count; index++) {
             Token token = tokens[index];
             logprobs[index] = (float) token.logprob;
@@ -240,11 +270,12 @@ class ObjectiveProgramTest {
                     terms[(3 + 2 * kind) * count + index] = 1;
                 }
             }
+            terms[8 * count + index] = sequenceLogRatio[index];
         }
         return worker.call(() -> {
             try (DecoderProgram.Call call = program.call("objective")) {
                 List<NDArray> results = call.floats(logprobs, count)
-                    .floats(terms, 8, count)
+                    .floats(terms, 9, count)
                     .settings(settings)
                     .runAll();
                 double[] maxima = results.get(1).toDoubleArray();

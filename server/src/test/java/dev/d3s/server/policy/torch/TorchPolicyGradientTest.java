@@ -24,6 +24,8 @@ import dev.d3s.server.policy.torch.TorchPolicy.Coverage;
 /** Loss and gradients of the program against an independent decoder and against other ways of cutting the same work. */
 class TorchPolicyGradientTest {
     private static final Objective RATIO = new Objective.ClippedRatio(0.2, 0.28, 0.1, 2, 0.8);
+    private static final Objective SEQUENCE = new Objective.SequenceRatio(0.04, 0.03, 0.1, 2, 0.8);
+    private static final Objective WEIGHT = new Objective.ClippedWeight(0.3, 0.4, 0.1, 2, 0.8);
     private static final Objective CROSS_ENTROPY = new Objective.CrossEntropy();
 
     enum Model {
@@ -52,6 +54,46 @@ class TorchPolicyGradientTest {
 
     @ParameterizedTest
     @EnumSource
+    void shouldEqualAnIndependentDecoderOnTheSequenceRatio(Model model) {
+        shouldEqualOracle(model.config, SEQUENCE, new RandomSequences(model.config, 6).withoutOld().of(9, 8, 20));
+        shouldClipSomeOnEitherSide(
+                shouldEqualOracle(model.config, SEQUENCE, later(model.config, SEQUENCE.temperature())));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void shouldEqualAnIndependentDecoderOnTheClippedWeight(Model model) {
+        shouldEqualOracle(model.config, WEIGHT, new RandomSequences(model.config, 6).withoutOld().of(9, 8, 20));
+        shouldClipSomeOnEitherSide(shouldEqualOracle(model.config, WEIGHT, later(model.config, WEIGHT.temperature())));
+    }
+
+    /** Sequences whose old log-probabilities lie around those of the policy. */
+    private static List<TrainingSequence> later(ModelConfig config, double temperature) {
+        SplittableRandom random = new SplittableRandom(9);
+        List<TrainingSequence> later = new ArrayList<>();
+        try (NDArrayDecoder decoder = new NDArrayDecoder(config, RandomWeights.of(config, 3))) {
+            for (TrainingSequence one : new RandomSequences(config, 8).of(30, 8, 20)) {
+                float[] old = decoder.score(one.tokens(), one.promptLength(), temperature).logprobs();
+                for (int token = 0; token < old.length; token++) {
+                    old[token] += (float) (0.3 * random.nextGaussian());
+                }
+                later.add(new TrainingSequence(one.tokens(), one.promptLength(), one.advantage(), one.lossWeight(),
+                        one.rolloutLogprobs(), old, one.referenceLogprobs()));
+            }
+        }
+        return later;
+    }
+
+    private static void shouldClipSomeOnEitherSide(Accumulated found) {
+        double low = found.statistics()[1];
+        double high = found.statistics()[2];
+        assertThat(low).isPositive();
+        assertThat(high).isPositive();
+        assertThat(low + high).isLessThan((double) found.keptTokens());
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void shouldEqualAnIndependentDecoderOnCrossEntropy(Model model) {
         shouldEqualOracle(model.config, CROSS_ENTROPY, new RandomSequences(model.config, 7).withoutOld()
             .withoutReference()
@@ -60,7 +102,8 @@ class TorchPolicyGradientTest {
             .of(9, 8, 20));
     }
 
-    private static void shouldEqualOracle(ModelConfig config, Objective objective, List<TrainingSequence> sequences) {
+    private static Accumulated shouldEqualOracle(ModelConfig config, Objective objective,
+            List<TrainingSequence> sequences) {
         RandomWeights weights = RandomWeights.of(config, 3);
         try (TorchPolicy policy = TorchPolicy.open(config, weights, new TorchPolicySettings(2, 1, 100, 4_000));
                 NDArrayDecoder oracle = new NDArrayDecoder(config, weights)) {
@@ -73,6 +116,7 @@ class TorchPolicyGradientTest {
                     .as(ParameterLayout.of(config).get(index).name())
                     .isLessThan(1e-5);
             }
+            return accumulated;
         }
     }
 
