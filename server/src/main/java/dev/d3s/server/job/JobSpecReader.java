@@ -36,6 +36,7 @@ import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
 import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
 import dev.d3s.server.training.TrainingSettings;
+import dev.d3s.server.training.UpdateSettings;
 import dev.d3s.spi.ConfigProblem;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
@@ -194,6 +195,11 @@ final class JobSpecReader {
         EntropySource entropy = tokenLevel.choice("entropy", EntropySource.ROLLOUT);
         tokenLevel.finish();
 
+        Section updates = d3s.section("updates");
+        UpdateSettings updateSettings = new UpdateSettings(updates.whole("iterations", 1, 1, 1000),
+                updates.whole("mini_batches", 1, 1, 65_536));
+        updates.finish();
+
         OptimizerSettings optimizer = optimizer(d3s, multiplier);
 
         Section grading = d3s.section("grading");
@@ -207,7 +213,8 @@ final class JobSpecReader {
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new ReinforcementSettings(preset.name(), steps, batchSize, groupSize, maxTokens, temperature, scale,
-                        minRange, rollouts, tokens, norm, entropy, objectiveSettings, grader, timeout, optimizer,
+                        minRange, rollouts, tokens, norm, entropy, objectiveSettings, updateSettings, grader, timeout,
+                        optimizer,
                         evaluation, checkpointInterval));
     }
 

@@ -2,9 +2,9 @@ package dev.d3s.server.selection;
 
 /** Seeds of selections: functions of (job seed, step, level) alone, so that a resumed job selects the same. */
 final class SelectionSeed {
-    /** Distinguishes the two selections of one step. */
+    /** Distinguishes the random choices of one step. */
     enum Level {
-        ROLLOUTS(0x9E3779B97F4A7C15L), TOKENS(0x3C6EF372FE94F82AL);
+        ROLLOUTS(0x9E3779B97F4A7C15L), TOKENS(0x3C6EF372FE94F82AL), MINI_BATCHES(0xDAA66D2C7DDF743FL);
 
         private final long salt;
 

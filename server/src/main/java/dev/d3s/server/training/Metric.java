@@ -14,10 +14,11 @@ public enum Metric {
     KEPT_ROLLOUT_RATIO("kept_rollout_ratio", "kept rollouts over all rollouts"), //
     KEPT_TOKENS("kept_tokens", "tokens trained on"), //
     KEPT_TOKEN_RATIO("kept_token_ratio", "kept tokens over tokens of the kept rollouts"), //
-    TRAINED_TOKENS("trained_tokens", "kept tokens so far"), //
+    TRAINED_TOKENS("trained_tokens", "kept tokens so far, counted in each pass over them"), //
     GENERATED_TOKENS("generated_tokens", "generated tokens so far"), //
-    COMPUTED_TOKENS("computed_tokens", "tokens that went through the trainer's decoder in this step"), //
-    LOSS("loss", "the minimised sum, before the step"), //
+    COMPUTED_TOKENS("computed_tokens", "tokens that went through the trainer's decoder in this step's updates"), //
+    UPDATES("updates", "optimizer steps of this step"), //
+    LOSS("loss", "the minimised sum, before the optimizer step"), //
     GRADIENT_NORM("gradient_norm", "L2 norm of the policy gradient before clipping"), //
     ENTROPY("entropy", "mean entropy over all completion tokens, nats"), //
     ENTROPY_KEPT("entropy_kept", "mean entropy over kept tokens, nats"), //

@@ -20,13 +20,15 @@ import dev.d3s.server.selection.LossWeights;
  * @param tokenNorm [ours] whether dropped tokens count in the loss's denominator
  * @param entropySource [ours] whose entropies rank the tokens
  * @param objective name and numbers
+ * @param updates how often a batch of rollouts is used
  * @param grader type and configuration of the reward function
  * @param graderTimeoutSeconds time limit of one grading
  */
 public record ReinforcementSettings(String preset, int steps, int promptsPerStep, int groupSize, int maxTokens,
         double temperature, Scale advantageScale, double advantageMinRange, SelectionSettings rollouts,
         SelectionSettings tokens, TokenNorm tokenNorm, EntropySource entropySource, ObjectiveSettings objective,
-        PluginChoice grader, double graderTimeoutSeconds, OptimizerSettings optimizer, EvaluationSettings evaluation,
+        UpdateSettings updates, PluginChoice grader, double graderTimeoutSeconds, OptimizerSettings optimizer,
+        EvaluationSettings evaluation,
         int checkpointInterval) implements TrainingSettings {
     /** Denominator of the loss after dropping tokens. */
     public enum TokenNorm {

@@ -1,7 +1,6 @@
 package dev.d3s.server.training;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -14,12 +13,9 @@ import dev.d3s.server.dataset.TokenizedDataset;
 import dev.d3s.server.dataset.TokenizedRow;
 import dev.d3s.server.model.TokenScores;
 import dev.d3s.server.model.Tokenizer;
-import dev.d3s.server.policy.LogprobScorer;
-import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
 import dev.d3s.server.policy.Policy;
 import dev.d3s.server.policy.ReferencePolicy;
-import dev.d3s.server.policy.TrainingSequence;
 import dev.d3s.server.policy.UpdateReport;
 import dev.d3s.server.reward.Grades;
 import dev.d3s.server.reward.Grading;
@@ -30,7 +26,6 @@ import dev.d3s.server.rollout.RolloutIdentity;
 import dev.d3s.server.rollout.SamplingSettings;
 import dev.d3s.server.selection.KeptRollouts;
 import dev.d3s.server.selection.KeptTokens;
-import dev.d3s.server.selection.LossWeights;
 import dev.d3s.server.selection.RolloutLevel;
 import dev.d3s.server.selection.TokenLevel;
 import dev.d3s.spi.RolloutBatch;
@@ -40,7 +35,7 @@ import dev.d3s.spi.TokenBatch;
  * THE loop: Dynamic Dual-Level Down-Sampling (D3S, arXiv 2509.22115) around a group-relative policy gradient (GRPO, arXiv
  * 2402.03300). A step samples G completions for each of P prompts, grades them, keeps the rollouts that maximise the
  * variance of the advantage, keeps of those the tokens with the largest |advantage| * entropy, and updates the policy. What
- * was dropped is never computed: it is not in the batch that {@link Policy#update} gets.
+ * was dropped is never computed: it is not in what {@link Policy#update} gets.
  *
  * <p>
  * Where the paper is silent we decide, and each decision is an option of the job:
@@ -52,8 +47,8 @@ import dev.d3s.spi.TokenBatch;
  * <li>token entropies come from the rollout engine, which computes them while sampling;
  * <li>tokens are ranked over the whole batch, and dropped tokens do not count in the loss's denominator.
  * </ul>
- * Several updates per batch of rollouts are not offered: each batch is used once, on-policy, so that the ratio is 1 and
- * oldLogprobs are the policy's own.
+ * A batch of rollouts is used for one update by default, on-policy, so that the ratio is 1; {@link PolicyUpdates} goes over
+ * it more often when the job asks for it.
  *
  * <p>
  * Shapes: P prompts, G group size, R = P * G rollouts, K kept rollouts, T completion tokens. Runs on the caller's thread;
@@ -74,7 +69,7 @@ final class ReinforcementTraining {
     private final RunProgress progress;
     private final TrainingObserver observer;
     private final SamplingSettings sampling;
-    private final Objective objective;
+    private final PolicyUpdates updates;
 
     ReinforcementTraining(ReinforcementSettings settings, long seed, Parts parts, RunProgress progress,
             TrainingObserver observer) {
@@ -83,7 +78,7 @@ final class ReinforcementTraining {
         this.progress = progress;
         this.observer = observer;
         this.sampling = SamplingSettings.of(settings.maxTokens(), settings.temperature(), seed);
-        this.objective = settings.objective().objective(settings.temperature());
+        this.updates = new PolicyUpdates(settings, seed, parts.policy(), parts.reference(), progress);
     }
 
     TrainingTotals run() throws TrainingStopped, IOException {
@@ -125,15 +120,10 @@ final class ReinforcementTraining {
             if (kept.size() > 0) {
                 // level 2: tokens of the kept rollouts
                 KeptTokens tokens = parts.tokenLevel().select(step, tokenBatch(rollouts, kept));
-                LossWeights weights = LossWeights.of(tokens.kept(), tokens.weight(),
-                        settings.objective().aggregation(settings.tokenNorm().denominator(), settings.maxTokens()));
                 clock.charge(Metric.SECONDS_SELECT);
 
-                // the update computes what was kept and nothing else
-                List<TrainingSequence> sequences = sequences(rollouts, kept, tokens, weights);
-                UpdateReport update = parts.policy().update(sequences, objective, optimizer);
-                progress.updated();
-                progress.trained(update.keptTokens());
+                // the updates compute what was kept and nothing else
+                UpdateReport update = updates.run(step, optimizer, rollouts, kept, tokens);
                 clock.charge(Metric.SECONDS_UPDATE);
                 reportUpdate(metrics, tokens, update);
 
@@ -180,45 +170,14 @@ final class ReinforcementTraining {
                 completions.stream().map(Completion::logprobs).toArray(float[][]::new));
     }
 
-    /** The kept rollouts that have a kept token, as the trainer takes them. */
-    private List<TrainingSequence> sequences(Rollouts rollouts, KeptRollouts kept, KeptTokens tokens,
-            LossWeights weights) {
-        int[] trained = Arrays.stream(weights.trained()).map(index -> kept.kept()[index]).toArray();
-        ReferencePolicy reference = parts.reference();
-        // like the update, the reference policy computes kept tokens only
-        boolean[][] chosen = Arrays.stream(weights.trained())
-            .mapToObj(index -> tokens.kept()[index])
-            .toArray(
-                    boolean[][]::new);
-        List<TokenScores> referenceScores = reference == null ? List.of() : score(reference, rollouts, trained, chosen);
-        List<TrainingSequence> sequences = new ArrayList<>();
-        for (int i = 0; i < trained.length; i++) {
-            int index = weights.trained()[i];
-            sequences.add(new TrainingSequence(rollouts.tokens(trained[i]), rollouts.prompt().get(trained[i]).length,
-                    kept.advantage()[index], weights.weight()[index], rollouts.completion().get(trained[i]).logprobs(),
-                    null, reference == null ? null : referenceScores.get(i).logprobs()));
-        }
-        return sequences;
-    }
-
     private float[][] entropies(Rollouts rollouts, int[] chosen) {
         return parts.policy()
-            .score(tokens(rollouts, chosen), promptLengths(rollouts, chosen), settings.temperature())
+            .score(Arrays.stream(chosen).mapToObj(rollouts::tokens).toList(),
+                    Arrays.stream(chosen).map(rollout -> rollouts.prompt().get(rollout).length).toArray(),
+                    settings.temperature())
             .stream()
             .map(TokenScores::entropies)
             .toArray(float[][]::new);
-    }
-
-    private List<TokenScores> score(LogprobScorer scorer, Rollouts rollouts, int[] rows, boolean[][] chosen) {
-        return scorer.score(tokens(rollouts, rows), promptLengths(rollouts, rows), chosen, settings.temperature());
-    }
-
-    private static List<int[]> tokens(Rollouts rollouts, int[] rows) {
-        return Arrays.stream(rows).mapToObj(rollouts::tokens).toList();
-    }
-
-    private static int[] promptLengths(Rollouts rollouts, int[] rows) {
-        return Arrays.stream(rows).map(row -> rollouts.prompt().get(row).length).toArray();
     }
 
     private static void reportRollouts(StepMetrics metrics, Rollouts rollouts, Grades grades, Advantages advantages,
@@ -242,9 +201,10 @@ final class ReinforcementTraining {
 
     private static void reportUpdate(StepMetrics metrics, KeptTokens tokens, UpdateReport update) {
         metrics.set(Metric.SKIPPED, 0)
-            .set(Metric.KEPT_TOKENS, update.keptTokens())
+            .set(Metric.KEPT_TOKENS, tokens.keptCount())
             .set(Metric.KEPT_TOKEN_RATIO, tokens.keptRatio())
             .set(Metric.COMPUTED_TOKENS, update.computedTokens())
+            .set(Metric.UPDATES, update.updates())
             .set(Metric.LOSS, update.loss())
             .set(Metric.GRADIENT_NORM, update.gradientNorm())
             .set(Metric.ENTROPY_KEPT, tokens.entropyMeanKept())
@@ -260,7 +220,9 @@ final class ReinforcementTraining {
 
     /** A step without an update has done nothing to the policy: all of its update metrics are 0, its ratio 1. */
     private static void reportSkipped(StepMetrics metrics) {
-        for (Metric metric : List.of(Metric.KEPT_TOKENS, Metric.KEPT_TOKEN_RATIO, Metric.COMPUTED_TOKENS, Metric.LOSS,
+        for (Metric metric : List.of(Metric.KEPT_TOKENS, Metric.KEPT_TOKEN_RATIO, Metric.COMPUTED_TOKENS,
+                Metric.UPDATES,
+                Metric.LOSS,
                 Metric.GRADIENT_NORM, Metric.ENTROPY_KEPT, Metric.CLIP_FRACTION_LOW, Metric.CLIP_FRACTION_HIGH,
                 Metric.KL, Metric.ENGINE_GAP_MEAN, Metric.ENGINE_GAP_MAX)) {
             metrics.set(metric, 0);

@@ -29,6 +29,7 @@ import dev.d3s.server.training.ReinforcementSettings.EntropySource;
 import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
 import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
+import dev.d3s.server.training.UpdateSettings;
 import dev.d3s.spi.Plugin;
 import dev.d3s.spi.PluginConfig;
 import dev.d3s.spi.Schedule;
@@ -110,7 +111,8 @@ class JobSpecReaderTest {
                         0.75, linear),
                 new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.2, 1, linear),
                 TokenNorm.KEPT, EntropySource.ROLLOUT,
-                new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), EXACT, 30,
+                new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, EXACT,
+                30,
                 new OptimizerSettings(1e-5, OptimizerSettings.Decay.CONSTANT, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
                 new EvaluationSettings(0, 256), 50));
     }
@@ -126,6 +128,7 @@ class JobSpecReaderTest {
                          "tokens": {"selector": "advantage-entropy", "keep": {"from": 0.3}, "schedule": "linear",
                                     "norm": "all", "entropy": "recompute"},
                          "objective": {"name": "dapo", "clip_low": 0.1, "clip_high": 0.3, "kl_beta": 0.01, "importance_cap": 0},
+                         "updates": {"iterations": 2, "mini_batches": 4},
                          "grading": {"timeout_seconds": 2.5}, "evaluation": {"interval": 3},
                          "optimizer": {"learning_rate": 2e-4, "decay": "cosine", "final_ratio": 0.1, "warmup_steps": 1,
                                        "weight_decay": 0.01, "max_grad_norm": 0.5, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6},
@@ -148,7 +151,8 @@ class JobSpecReaderTest {
                 new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.3, 1,
                         PluginChoice.of("linear")),
                 TokenNorm.ALL, EntropySource.RECOMPUTE,
-                new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), EXACT, 2.5,
+                new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), new UpdateSettings(2, 4), EXACT,
+                2.5,
                 new OptimizerSettings(1e-4, OptimizerSettings.Decay.COSINE, 0.1, 1, 0.01, 0.5, 0.8, 0.95, 1e-6),
                 new EvaluationSettings(3, 30), 0));
         assertThat(spec.seed()).isEqualTo(11);
@@ -275,6 +279,8 @@ class JobSpecReaderTest {
             {"tokens": {"norm": "some"}}             | tokens.norm              | invalid_value
             {"tokens": {"selector": {"name": "all", "config": {"k": 1}}}} | tokens.selector.config.k | invalid_config
             {"objective": {"clip_low": 1.5}}         | objective.clip_low       | invalid_value
+            {"updates": {"iterations": 0}}           | updates.iterations       | invalid_value
+            {"updates": {"mini_batches": 1.5}}       | updates.mini_batches     | invalid_type
             {"objective": {"kl_beta": -1}}           | objective.kl_beta        | invalid_value
             {"optimizer": {"learning_rate": 0}}      | optimizer.learning_rate  | invalid_value
             {"optimizer": {"beta1": 1}}              | optimizer.beta1          | invalid_value

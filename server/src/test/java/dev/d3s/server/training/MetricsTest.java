@@ -181,6 +181,34 @@ class MetricsTest {
         assertThat(dapo.of(Metric.GRADIENT_NORM)).isNotEqualTo(grpo.of(Metric.GRADIENT_NORM));
     }
 
+    /** In the first update ratios are 1: objectives with the same aggregation have the same gradient. */
+    @Test
+    void shouldTrainOnTheObjectiveThatIsAskedFor() throws Exception {
+        Step grpo = first(settings());
+        Step gspo = first(settings().objective(ObjectiveSettings.Name.GSPO, 0, 2));
+        Step dapo = first(settings().objective(ObjectiveSettings.Name.DAPO, 0, 2));
+        Step cispo = first(settings().objective(ObjectiveSettings.Name.CISPO, 0, 2));
+        assertThat(gspo.of(Metric.GRADIENT_NORM))
+            .isCloseTo(grpo.of(Metric.GRADIENT_NORM), Percentage.withPercentage(0.01));
+        assertThat(cispo.of(Metric.GRADIENT_NORM))
+            .isCloseTo(dapo.of(Metric.GRADIENT_NORM), Percentage.withPercentage(0.01));
+        assertThat(cispo.of(Metric.LOSS)).isNotCloseTo(dapo.of(Metric.LOSS), within(1e-3));
+        for (Step step : List.of(grpo, gspo, dapo, cispo)) {
+            assertThat(step.of(Metric.RATIO_MEAN)).isEqualTo(1);
+            assertThat(step.of(Metric.CLIP_FRACTION_LOW) + step.of(Metric.CLIP_FRACTION_HIGH)).isZero();
+        }
+
+        // a sum over kept tokens by a constant: the kept tokens by 6 rollouts of 34 tokens instead of by the kept tokens
+        Step drGrpo = first(settings().objective(ObjectiveSettings.Name.DR_GRPO, 0, 2));
+        assertThat(drGrpo.of(Metric.GRADIENT_NORM)).isCloseTo(
+                dapo.of(Metric.GRADIENT_NORM) * drGrpo.of(Metric.KEPT_TOKENS)
+                        / (drGrpo.of(Metric.KEPT_ROLLOUTS) * Runs.MAX_TOKENS),
+                Percentage.withPercentage(0.01));
+        Step fixed = first(settings().objective(ObjectiveSettings.Name.DR_GRPO, 0, 2).norm(TokenNorm.ALL));
+        assertThat(fixed.of(Metric.GRADIENT_NORM)).as("tokens.norm has no effect")
+            .isEqualTo(drGrpo.of(Metric.GRADIENT_NORM));
+    }
+
     @Test
     void shouldRecomputeEntropiesWithTheTrainer() throws Exception {
         // the last step keeps all tokens, the first a fifth: which ones depends on the entropies

@@ -106,7 +106,8 @@ class RealTextTest {
                 dev.d3s.server.advantage.Scale.GROUP, 1e-6, SelectionSettings.of(Presets.named("d3s").rollouts()),
                 SelectionSettings.of(Presets.named("d3s").tokens()), ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
-                new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), Runs.mathGrader(), 10,
+                new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE,
+                Runs.mathGrader(), 10,
                 Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 8), 0);
         RecordingObserver reinforcement = new RecordingObserver(directory.resolve("reinforcement"));
         TrainingTotals totals = training.run(request(supervised.checkpoint(12), settings), reinforcement);

@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.rollout.RefreshMode;
@@ -107,6 +109,17 @@ class ResumeTest {
                 RefreshMode.IN_PLACE);
         assertThat(whole.series(Metric.SKIPPED)).containsOnly(0.0);
         assertThat(whole.series(Metric.REWARD_MEAN)).doesNotHaveDuplicates();
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"GRPO", "GSPO"})
+    void shouldResumeSeveralUpdatesPerStepBitForBit(ObjectiveSettings.Name objective) throws Exception {
+        ReinforcementSettings settings = ShortRuns.settings(STEPS).objective(objective, 0.05, 2).updates(2, 2).build();
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.IN_PLACE);
+        assertThat(whole.series(Metric.UPDATES)).containsOnly(4.0);
+        assertThat(whole.series(Metric.POLICY_VERSION)).containsExactly(4.0, 8.0, 12.0, 16.0, 20.0, 24.0);
+        assertThat(whole.series(Metric.RATIO_MAX)).allSatisfy(ratio -> assertThat(ratio).isGreaterThan(1));
     }
 
     @Test

@@ -42,7 +42,7 @@ final class Runs {
                 SelectionSettings.of(preset.rollouts()), SelectionSettings.of(preset.tokens()),
                 ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
-                new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), grader, 10,
+                new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, grader, 10,
                 optimizer(2e-4, 5, 0.1), new EvaluationSettings(4, 256), 0);
     }
 

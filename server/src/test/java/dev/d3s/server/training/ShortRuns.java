@@ -56,6 +56,7 @@ final class ShortRuns {
         private ReinforcementSettings.TokenNorm norm = ReinforcementSettings.TokenNorm.KEPT;
         private ReinforcementSettings.EntropySource entropy = ReinforcementSettings.EntropySource.ROLLOUT;
         private ObjectiveSettings objective = new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2);
+        private UpdateSettings updates = UpdateSettings.ONCE;
         private PluginChoice grader = PluginChoice.of(TestPlugins.DIGITS_NAME);
         private double graderSeconds = 10;
         private OptimizerSettings optimizer = Runs.optimizer(1e-3, 1, 0.5);
@@ -100,7 +101,13 @@ final class ShortRuns {
         }
 
         Settings objective(ObjectiveSettings.Name name, double klBeta, double importanceCap) {
-            objective = new ObjectiveSettings(name, 0.2, 0.28, klBeta, importanceCap);
+            objective = new ObjectiveSettings(name, name.defaultClipLow(), name.defaultClipHigh(), klBeta,
+                    importanceCap);
+            return this;
+        }
+
+        Settings updates(int iterations, int miniBatches) {
+            updates = new UpdateSettings(iterations, miniBatches);
             return this;
         }
 
@@ -117,7 +124,7 @@ final class ShortRuns {
 
         ReinforcementSettings build() {
             return new ReinforcementSettings("d3s", steps, PROMPTS, GROUP_SIZE, Runs.MAX_TOKENS, temperature, scale,
-                    minRange, rollouts, tokens, norm, entropy, objective, grader, graderSeconds, optimizer,
+                    minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, optimizer,
                     new EvaluationSettings(2, 16), 0);
         }
     }

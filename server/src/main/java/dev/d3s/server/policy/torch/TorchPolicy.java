@@ -376,7 +376,7 @@ public final class TorchPolicy implements Policy {
         }
 
         UpdateReport report(double norm, long version) {
-            return new UpdateReport(loss(), norm, keptTokens, computedTokens, paddedTokens, microBatches,
+            return new UpdateReport(1, loss(), norm, keptTokens, computedTokens, paddedTokens, microBatches,
                     mean(1, keptTokens), mean(2, keptTokens), mean(3, withReference), mean(4, keptTokens),
                     statistics[SUMS], mean(5, withRollout), statistics[SUMS + 1], version);
         }
