@@ -20,7 +20,7 @@ import java.util.SplittableRandom;
  * <p>The answer is verifiable, the completion has 31 or 32 tokens with its end, and some of its tokens matter far more than others: the carries. About 3 % of
  * all pairs are held out, by a rule on the two numbers, and stand in no training file; the two training files share no pair either.
  *
- * <p>{@link #write} is a pure function of the seed and the row counts.
+ * <p>{@link #write} is a pure function of the seed, the row counts and the teacher.
  */
 public final class ArithmeticTask {
     /** Smallest and largest summand. */
@@ -42,6 +42,21 @@ public final class ArithmeticTask {
     private static final int SPAN = MAX - MIN + 1;
 
     private ArithmeticTask() {}
+
+    /**
+     * Who wrote the supervised completions. A mistake is carried on consistently: the columns after it and the sum are worked out from what was written.
+     *
+     * @param forgottenCarries probability that a carry is forgotten
+     * @param miscountedColumns probability that a column's sum is one too many or one too few
+     */
+    public record Teacher(double forgottenCarries, double miscountedColumns) {
+        /** Makes no mistakes. */
+        static final Teacher PERFECT = new Teacher(0, 0);
+        /** The usual one: a policy that imitates it is right in a third of what it samples. */
+        public static final Teacher SLOPPY = new Teacher(FORGOTTEN_CARRIES, 0);
+        /** A policy that imitates it is hardly ever right: what a weakly aligned model is like. */
+        public static final Teacher POOR = new Teacher(0.9, 0.3);
+    }
 
     /**
      * One sum.
@@ -66,14 +81,11 @@ public final class ArithmeticTask {
 
         /** The worked steps without a mistake. */
         public String completion() {
-            return completion(0, new SplittableRandom(0));
+            return completion(Teacher.PERFECT, new SplittableRandom(0));
         }
 
-        /**
-         * The worked steps of a teacher who forgets each carry with the given probability, and goes on consistently from there: a carry lost after the
-         * last column loses the sum's first digit.
-         */
-        String completion(double forgottenCarries, SplittableRandom random) {
+        /** The worked steps of a teacher. A carry lost after the last column loses the sum's first digit. */
+        String completion(Teacher teacher, SplittableRandom random) {
             StringBuilder text = new StringBuilder(MAX_COMPLETION_TOKENS);
             StringBuilder sum = new StringBuilder(4);
             int carry = 0;
@@ -81,6 +93,10 @@ public final class ArithmeticTask {
                 int above = left / unit % 10;
                 int below = right / unit % 10;
                 int column = above + below + carry;
+                // no draw for a teacher who counts well, so that its files stay what they are
+                if (teacher.miscountedColumns() > 0 && random.nextDouble() < teacher.miscountedColumns()) {
+                    column = miscounted(column, random);
+                }
                 text.append(above)
                     .append('+')
                     .append(below)
@@ -91,32 +107,44 @@ public final class ArithmeticTask {
                     .append(column % 10)
                     .append(';');
                 sum.insert(0, column % 10);
-                carry = column < 10 || random.nextDouble() < forgottenCarries ? 0 : 1;
+                carry = column < 10 || random.nextDouble() < teacher.forgottenCarries() ? 0 : 1;
             }
             if (carry == 1) {
                 sum.insert(0, 1);
             }
             return text.append(sum).toString();
         }
+
+        /** One more or one less, within what a column can be: 0 to 19. */
+        private static int miscounted(int column, SplittableRandom random) {
+            boolean more = random.nextBoolean();
+            return column == 0 || (more && column < 19) ? column + 1 : column - 1;
+        }
     }
 
     /**
      * The files of the task.
      *
-     * @param supervised rows with prompt and the sloppy teacher's completion
+     * @param supervised rows with prompt and the teacher's completion
      * @param train rows with prompt and answer
      * @param heldOut rows with prompt, answer and the right completion, from the held-out pairs
      */
     public record TaskFiles(Path supervised, Path train, Path heldOut) {}
 
-    /** Writes {@code supervised.jsonl}, {@code train.jsonl} and {@code heldout.jsonl}. */
+    /** Writes {@code supervised.jsonl} by the sloppy teacher, {@code train.jsonl} and {@code heldout.jsonl}. */
     public static TaskFiles write(Path directory, long seed, int supervisedRows, int trainRows, int heldOutRows)
             throws IOException {
+        return write(directory, seed, supervisedRows, trainRows, heldOutRows, Teacher.SLOPPY);
+    }
+
+    /** The same with another teacher; the sums are the same for all of them. */
+    public static TaskFiles write(Path directory, long seed, int supervisedRows, int trainRows, int heldOutRows,
+            Teacher teacher) throws IOException {
         if ((long) supervisedRows + trainRows > MAX_TRAINING_ROWS || heldOutRows > MAX_HELD_OUT_ROWS) {
             throw new IllegalArgumentException("There are not enough different sums for that many rows.");
         }
         SplittableRandom random = new SplittableRandom(seed);
-        SplittableRandom teacher = random.split();
+        SplittableRandom mistakes = random.split();
         BitSet taken = new BitSet(SPAN * SPAN);
         List<Problem> supervised = draw(random, supervisedRows, false, taken);
         List<Problem> train = draw(random, trainRows, false, taken);
@@ -127,7 +155,7 @@ public final class ArithmeticTask {
         try (BufferedWriter writer = Files.newBufferedWriter(files.supervised())) {
             for (Problem problem : supervised) {
                 writer.write("{\"prompt\":\"" + problem.prompt() + "\",\"completion\":\""
-                        + problem.completion(FORGOTTEN_CARRIES, teacher) + "\"}\n");
+                        + problem.completion(teacher, mistakes) + "\"}\n");
             }
         }
         try (BufferedWriter writer = Files.newBufferedWriter(files.train())) {

@@ -20,6 +20,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.d3s.server.example.ArithmeticTask.Problem;
+import dev.d3s.server.example.ArithmeticTask.Teacher;
 
 class ArithmeticTaskTest {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -39,9 +40,53 @@ class ArithmeticTaskTest {
     @Test
     void shouldForgetEveryCarryWhenToldSo() {
         SplittableRandom random = new SplittableRandom(1);
-        assertThat(new Problem(343, 706).completion(1, random)).isEqualTo("3+6+0=09;4+0+0=04;3+7+0=10;049");
-        assertThat(new Problem(585, 740).completion(1, random)).isEqualTo("5+0+0=05;8+4+0=12;5+7+0=12;225");
-        assertThat(new Problem(694, 167).completion(1, random)).isEqualTo("4+7+0=11;9+6+0=15;6+1+0=07;751");
+        Teacher forgetful = new Teacher(1, 0);
+        assertThat(new Problem(343, 706).completion(forgetful, random)).isEqualTo("3+6+0=09;4+0+0=04;3+7+0=10;049");
+        assertThat(new Problem(585, 740).completion(forgetful, random)).isEqualTo("5+0+0=05;8+4+0=12;5+7+0=12;225");
+        assertThat(new Problem(694, 167).completion(forgetful, random)).isEqualTo("4+7+0=11;9+6+0=15;6+1+0=07;751");
+    }
+
+    @Test
+    void shouldMiscountEveryColumnByOneWhenToldSo() {
+        Set<String> completions = new HashSet<>();
+        SplittableRandom random = new SplittableRandom(1);
+        for (int i = 0; i < 200; i++) {
+            completions.add(new Problem(104, 205).completion(new Teacher(0, 1), random));
+        }
+        // 4+5, 0+0 (nothing is below 0) and 1+2
+        assertThat(completions).containsExactlyInAnyOrder("4+5+0=08;0+0+0=01;1+2+0=02;218",
+                "4+5+0=08;0+0+0=01;1+2+0=04;418", "4+5+0=10;0+0+1=00;1+2+0=02;200", "4+5+0=10;0+0+1=00;1+2+0=04;400",
+                "4+5+0=10;0+0+1=02;1+2+0=02;220", "4+5+0=10;0+0+1=02;1+2+0=04;420");
+        // 9+9+1 is the most a column can be
+        assertThat(new Problem(999, 999).completion(new Teacher(0, 1), random)).doesNotContain("=20")
+            .hasSizeLessThan(ArithmeticTask.MAX_COMPLETION_TOKENS);
+    }
+
+    @Test
+    void shouldKeepTheSumsWhoeverTeaches() throws IOException {
+        var sloppy = ArithmeticTask.write(directory.resolve("sloppy"), 3, 4000, 50, 20);
+        var poor = ArithmeticTask.write(directory.resolve("poor"), 3, 4000, 50, 20, Teacher.POOR);
+
+        assertThat(poor.train()).hasSameTextualContentAs(sloppy.train());
+        assertThat(poor.heldOut()).hasSameTextualContentAs(sloppy.heldOut());
+        List<JsonNode> rows = rows(poor.supervised());
+        assertThat(rows).extracting(row -> row.path("prompt").asText())
+            .isEqualTo(rows(sloppy.supervised()).stream().map(row -> row.path("prompt").asText()).toList());
+        int columns = 0;
+        int miscounted = 0;
+        for (JsonNode row : rows) {
+            for (String column : row.path("completion").asText().split(";")) {
+                if (column.contains("=")) {
+                    columns++;
+                    int expected = column.charAt(0) + column.charAt(2) + column.charAt(4) - 3 * '0';
+                    int written = Integer.parseInt(column.substring(6));
+                    assertThat(Math.abs(written - expected)).isLessThanOrEqualTo(1);
+                    miscounted += written == expected ? 0 : 1;
+                }
+            }
+        }
+        assertThat((double) miscounted / columns).isEqualTo(Teacher.POOR.miscountedColumns(),
+                within(4 * Math.sqrt(0.21 / columns)));
     }
 
     @Test
