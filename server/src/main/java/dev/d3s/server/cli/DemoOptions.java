@@ -1,6 +1,7 @@
 package dev.d3s.server.cli;
 
 import java.nio.file.Path;
+import java.util.Set;
 
 import org.jspecify.annotations.Nullable;
 
@@ -30,54 +31,20 @@ public record DemoOptions(String preset, @Nullable Path report, long seed, int s
      */
     public static DemoOptions parse(String... arguments) {
         DemoOptions options = new DemoOptions("d3s", null, 7, 40, false);
-        for (int index = 0; index < arguments.length; index++) {
-            String name = arguments[index];
-            if (name.equals("--serve")) {
-                options = new DemoOptions(options.preset, options.report, options.seed, options.steps, true);
-                continue;
-            }
-            int equals = name.indexOf('=');
-            String value = null;
-            if (name.startsWith("--") && equals > 0) {
-                value = name.substring(equals + 1);
-                name = name.substring(0, equals);
-            } else if (index + 1 < arguments.length) {
-                value = arguments[index + 1];
-                index++;
-            }
-            options = options.with(name, value);
+        for (Arguments.Argument argument : Arguments.parse(Set.of("--serve"), arguments)) {
+            options = options.with(argument);
         }
         return options;
     }
 
-    private DemoOptions with(String name, @Nullable String value) {
-        return switch (name) {
-            case "--preset" -> new DemoOptions(required(name, value), report, seed, steps, serve);
-            case "--report" -> new DemoOptions(preset, Path.of(required(name, value)), seed, steps, serve);
-            case "--seed" -> new DemoOptions(preset, report, number(name, value, 0, (1L << 53) - 1), steps, serve);
-            case "--steps" -> new DemoOptions(preset, report, seed, (int) number(name, value, 1, 1_000_000), serve);
-            default -> throw new IllegalArgumentException("There is no option " + name + ".");
+    private DemoOptions with(Arguments.Argument argument) {
+        return switch (argument.name()) {
+            case "--preset" -> new DemoOptions(argument.text(), report, seed, steps, serve);
+            case "--report" -> new DemoOptions(preset, Path.of(argument.text()), seed, steps, serve);
+            case "--seed" -> new DemoOptions(preset, report, argument.whole(0, (1L << 53) - 1), steps, serve);
+            case "--steps" -> new DemoOptions(preset, report, seed, (int) argument.whole(1, 1_000_000), serve);
+            case "--serve" -> new DemoOptions(preset, report, seed, steps, true);
+            default -> throw argument.unknown();
         };
-    }
-
-    private static String required(String name, @Nullable String value) {
-        if (value == null || value.isEmpty()) {
-            throw new IllegalArgumentException(name + " needs a value.");
-        }
-        return value;
-    }
-
-    private static long number(String name, @Nullable String value, long min, long max) {
-        String text = required(name, value);
-        try {
-            long number = Long.parseLong(text);
-            if (number >= min && number <= max) {
-                return number;
-            }
-        } catch (NumberFormatException notANumber) {
-            // said below
-        }
-        throw new IllegalArgumentException(name + " must be a whole number from " + min + " to " + max + ", not \""
-                + text + "\".");
     }
 }

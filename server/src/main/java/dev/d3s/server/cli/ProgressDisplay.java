@@ -29,14 +29,12 @@ final class ProgressDisplay {
 
     /**
      * @param label what is running, e.g. {@code D3S}
-     * @param terminal whether the line may be drawn anew
-     * @param width of the terminal in characters
      */
-    ProgressDisplay(PrintStream out, String label, boolean terminal, int width, LongSupplier nanoTime) {
-        this.out = out;
+    ProgressDisplay(Terminal terminal, String label, LongSupplier nanoTime) {
+        this.out = terminal.out();
         this.label = label;
-        this.terminal = terminal;
-        this.width = width;
+        this.terminal = terminal.live();
+        this.width = terminal.width();
         this.nanoTime = nanoTime;
         this.unicode = out.charset().newEncoder().canEncode('\u2588');
         this.startNanos = nanoTime.getAsLong();
@@ -87,7 +85,8 @@ final class ProgressDisplay {
         }
     }
 
-    private void clear() {
+    /** Takes the line back. */
+    void clear() {
         if (drawn) {
             out.print(CLEAR_LINE);
             drawn = false;

@@ -107,7 +107,7 @@ class DemoTest {
         }
         URI nobody = URI.create("http://127.0.0.1:" + port);
 
-        int exit = new Demo(nobody, DemoOptions.parse(), printStream(), false).run();
+        int exit = new Demo(nobody, DemoOptions.parse(), terminal()).run();
 
         assertThat(exit).isEqualTo(1);
         assertThat(text()).contains("No server answers at " + nobody);
@@ -145,11 +145,11 @@ class DemoTest {
     }
 
     private int run(DemoOptions options) {
-        return new Demo(server.uri(), options, printStream(), false).run();
+        return new Demo(server.uri(), options, terminal()).run();
     }
 
-    private PrintStream printStream() {
-        return new PrintStream(bytes, true, StandardCharsets.UTF_8);
+    private Terminal terminal() {
+        return new Terminal(new PrintStream(bytes, true, StandardCharsets.UTF_8), false, 80);
     }
 
     private String text() {

@@ -78,7 +78,7 @@ class ProgressDisplayTest {
     }
 
     private ProgressDisplay display(boolean terminal, int width, Charset charset) {
-        return new ProgressDisplay(new PrintStream(bytes, false, charset), "D3S", terminal, width,
+        return new ProgressDisplay(new Terminal(new PrintStream(bytes, false, charset), terminal, width), "D3S",
                 () -> TimeUnit.SECONDS.toNanos(seconds));
     }
 
