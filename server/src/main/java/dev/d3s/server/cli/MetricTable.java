@@ -17,6 +17,40 @@ final class MetricTable {
         this.rows = rows;
     }
 
+    /** All columns, {@code step} among them. */
+    List<String> names() {
+        return names;
+    }
+
+    /** From the first step to the last. */
+    List<Row> rows() {
+        return rows.stream().map(Row::new).toList();
+    }
+
+    /** What one step reported. */
+    final class Row {
+        private final String[] cells;
+
+        private Row(String[] cells) {
+            this.cells = cells;
+        }
+
+        /** Counts from 0; -1 is the evaluation before training. */
+        int step() {
+            return Integer.parseInt(text("step"));
+        }
+
+        OptionalDouble value(String name) {
+            return MetricTable.this.value(cells, name);
+        }
+
+        /** As the server wrote it; empty where it did not. */
+        String text(String name) {
+            int column = names.indexOf(name);
+            return column < 0 || column >= cells.length ? "" : cells[column];
+        }
+    }
+
     static MetricTable parse(String csv) {
         List<String> lines = csv.lines().filter(line -> !line.isBlank()).toList();
         if (lines.isEmpty()) {

@@ -1,6 +1,7 @@
 package dev.d3s.server.wiring;
 
 import java.net.URI;
+import java.util.Arrays;
 
 import jakarta.annotation.Priority;
 import jakarta.enterprise.event.Observes;
@@ -9,6 +10,8 @@ import jakarta.inject.Singleton;
 import org.eclipse.microprofile.config.ConfigProvider;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.cli.Compare;
+import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.Demo;
 import dev.d3s.server.cli.DemoOptions;
 import io.quarkus.runtime.Quarkus;
@@ -16,23 +19,33 @@ import io.quarkus.runtime.QuarkusApplication;
 import io.quarkus.runtime.ShutdownEvent;
 
 /**
- * Runs the demo's client on the main thread once the server around it is up, and interrupts it when that server stops, so
- * that Ctrl-C is not an error to it.
+ * Runs a client, the demo or a comparison, on the main thread once the server around it is up, and interrupts it when that
+ * server stops, so that Ctrl-C is not an error to it.
  */
 @Singleton
-public class DemoServer implements QuarkusApplication {
+public class EmbeddedServer implements QuarkusApplication {
     private volatile @Nullable Thread client;
 
+    /** @param arguments the command, then its options, which {@link Main} has checked */
     @Override
-    public int run(String... options) {
-        DemoOptions demo = DemoOptions.parse(options);
+    public int run(String... arguments) {
+        String[] options = Arrays.copyOfRange(arguments, 1, arguments.length);
         int port = ConfigProvider.getConfig().getValue("quarkus.http.port", Integer.class);
+        URI base = URI.create("http://127.0.0.1:" + port);
         client = Thread.currentThread();
-        int code = new Demo(URI.create("http://127.0.0.1:" + port), demo, Main.console()).run();
+        boolean serve = false;
+        int code;
+        if (arguments[0].equals("compare")) {
+            code = new Compare(base, CompareOptions.parse(options), Main.console()).run();
+        } else {
+            DemoOptions demo = DemoOptions.parse(options);
+            code = new Demo(base, demo, Main.console()).run();
+            serve = demo.serve();
+        }
         client = null;
         // this thread goes on to stop the server, and waits for its job there
         boolean interrupted = Thread.interrupted();
-        if (demo.serve() && code == 0 && !interrupted) {
+        if (serve && code == 0 && !interrupted) {
             Quarkus.waitForExit();
         }
         return code;

@@ -10,15 +10,17 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 
 import dev.d3s.server.bench.Bench;
+import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
 
 /**
- * The program: {@code serve} (the default), {@code demo} or {@code bench}, as {@code ./d3s} calls it. The demo is a client of
- * the server in the same process, so that ending the process ends both.
+ * The program: {@code serve} (the default), {@code demo}, {@code compare} or {@code bench}, as {@code ./d3s} calls it. The demo
+ * and the comparison are clients of a server in the same process, so that ending the process ends both.
  */
 @QuarkusMain
 public final class Main {
@@ -32,10 +34,21 @@ public final class Main {
         try {
             switch (command) {
                 case "serve" -> Quarkus.run(options);
-                case "demo" -> demo(DemoOptions.parse(options), options);
+                case "demo" -> {
+                    if (!helped(DemoOptions.USAGE, options)) {
+                        DemoOptions.parse(options);
+                        embed(arguments);
+                    }
+                }
+                case "compare" -> {
+                    if (!helped(CompareOptions.USAGE, options)) {
+                        CompareOptions.parse(options);
+                        embed(arguments);
+                    }
+                }
                 case "bench" -> Bench.parse(console(), options).run();
                 default -> {
-                    console().println("Unknown command '" + command + "': serve, demo or bench.");
+                    console().println("Unknown command '" + command + "': serve, demo, compare or bench.");
                     System.exit(2);
                 }
             }
@@ -45,19 +58,27 @@ public final class Main {
         }
     }
 
-    /** A server of its own for the demo: in a new directory that goes with the process, on a port that is free. */
-    private static void demo(DemoOptions checked, String... options) throws IOException {
-        Path home = Files.createTempDirectory("d3s-demo-home-");
+    private static boolean helped(String usage, String... options) {
+        boolean asked = List.of(options).contains("--help");
+        if (asked) {
+            console().println(usage);
+        }
+        return asked;
+    }
+
+    /** A server of its own for a client: in a new directory that goes with the process, on a port that is free. */
+    private static void embed(String... arguments) throws IOException {
+        Path home = Files.createTempDirectory("d3s-" + arguments[0] + "-home-");
         System.setProperty("d3s.home", home.toString());
         System.setProperty(TemporaryHome.PROPERTY, "true");
         System.setProperty("quarkus.http.port", String.valueOf(free(PORT) ? PORT : 0));
         System.setProperty("quarkus.log.level", "WARN");
-        Quarkus.run(DemoServer.class, (code, failure) -> {
+        Quarkus.run(EmbeddedServer.class, (code, failure) -> {
             if (failure != null) {
                 TemporaryHome.delete(home); // a server that did not start does not stop either
             }
             System.exit(code);
-        }, options);
+        }, arguments);
     }
 
     private static boolean free(int port) {

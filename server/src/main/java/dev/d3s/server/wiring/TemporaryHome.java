@@ -14,11 +14,11 @@ import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.DurableFiles;
 import io.quarkus.runtime.ShutdownEvent;
 
-/** Deletes the demo's directory when its server stops, after everything that writes to it has stopped. */
+/** Deletes the directory of a server that was started for one command when it stops, after everything that writes to it has stopped. */
 @Singleton
 class TemporaryHome {
     /** System property: whether the home goes with the process. */
-    static final String PROPERTY = "d3s-demo";
+    static final String PROPERTY = "d3s-temporary-home";
 
     private static final Logger LOG = Logger.getLogger(TemporaryHome.class);
 
@@ -40,7 +40,7 @@ class TemporaryHome {
         try {
             DurableFiles.deleteTree(home);
         } catch (IOException e) {
-            LOG.warnf("The demo's directory %s is still there, delete it by hand: %s", home, e.getMessage());
+            LOG.warnf("The temporary directory %s is still there, delete it by hand: %s", home, e.getMessage());
         }
     }
 }

@@ -7,6 +7,7 @@ import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -15,16 +16,17 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Function;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 
-/** Speaks the part of the HTTP API that the demo uses; jobs end as soon as their events have been read. */
+/** Speaks the part of the HTTP API that the demo and the comparison use; jobs end as soon as their events have been read. */
 final class FakeServer implements AutoCloseable {
     final Map<String, String> files = new ConcurrentHashMap<>();
-    final List<JsonNode> jobs = new ArrayList<>();
+    final List<JsonNode> jobs = Collections.synchronizedList(new ArrayList<>());
     final ConcurrentLinkedQueue<String> lastEventIds = new ConcurrentLinkedQueue<>();
     /** Status of the n-th job, from 0. */
     final Map<Integer, String> ends = new ConcurrentHashMap<>();
@@ -33,7 +35,17 @@ final class FakeServer implements AutoCloseable {
     /** Whether a stream stays open after its last event. */
     volatile boolean endless;
 
+    /** Metrics of a job, as CSV. */
+    volatile Function<JsonNode, String> metrics = FakeServer::csv;
+
     private final HttpServer server;
+    private static final String PRESETS = """
+            {"object": "list", "has_more": false, "data": [
+              {"name": "grpo", "rollouts": {"selector": {"name": "all"}}, "tokens": {"selector": {"name": "all"}}},
+              {"name": "d1s", "rollouts": {"selector": {"name": "d3s-intra"}}, "tokens": {"selector": {"name": "all"}}},
+              {"name": "d3s", "rollouts": {"selector": {"name": "d3s-cross"}},
+               "tokens": {"selector": {"name": "advantage-entropy"}}}]}""";
+
     private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
     private final CountDownLatch closed = new CountDownLatch(1);
 
@@ -42,6 +54,7 @@ final class FakeServer implements AutoCloseable {
         server.setExecutor(threads);
         server.createContext("/v1/files", this::upload);
         server.createContext("/v1/fine_tuning/jobs", this::jobs);
+        server.createContext("/v1/presets", exchange -> answer(exchange, 200, "application/json", PRESETS));
         server.start();
     }
 
@@ -91,7 +104,7 @@ final class FakeServer implements AutoCloseable {
         String member = path.length > 5 ? path[5] : "";
         switch (member) {
             case "events" -> events(exchange, number);
-            case "metrics" -> answer(exchange, 200, "text/csv", csv(number));
+            case "metrics" -> answer(exchange, 200, "text/csv", metrics.apply(jobs.get(number)));
             case "checkpoints" -> answer(exchange, 200, "application/json",
                     "{\"object\":\"list\",\"data\":[{},{}],\"has_more\":false}");
             default -> answer(exchange, 200, "application/json",
@@ -114,7 +127,7 @@ final class FakeServer implements AutoCloseable {
         String last = exchange.getRequestHeaders().getFirst("Last-Event-ID");
         lastEventIds.add(String.valueOf(last));
         int from = last == null ? 0 : Integer.parseInt(last.substring(last.lastIndexOf('-') + 1)) + 1;
-        boolean supervised = number == 0;
+        boolean supervised = number < jobs.size() ? supervised(jobs.get(number)) : number == 0;
         String[] events = {"{\"type\":\"message\",\"message\":\"The job has begun.\"}",
                 "{\"type\":\"metrics\",\"message\":\"Before\",\"data\":{\"step\":-1,\"total_steps\":10,\"accuracy\":0.125}}",
                 metrics(0, supervised), metrics(1, supervised), metrics(9, supervised)};
@@ -143,8 +156,12 @@ final class FakeServer implements AutoCloseable {
                 + "}}";
     }
 
-    private static String csv(int number) {
-        return number == 0 ? """
+    static boolean supervised(JsonNode job) {
+        return job.at("/method/type").asText().equals("supervised");
+    }
+
+    static String csv(JsonNode job) {
+        return supervised(job) ? """
                 step,accuracy,trained_tokens
                 -1,0,
                 0,,900
