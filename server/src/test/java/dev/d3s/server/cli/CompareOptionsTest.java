@@ -3,7 +3,11 @@ package dev.d3s.server.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.regex.Pattern;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -57,6 +61,18 @@ class CompareOptionsTest {
             .containsExactly("d3s", "grpo");
         assertThat(CompareOptions.parse("--presets=grpo:optimizer.beta1=0.8").variants()).extracting(Variant::name)
             .containsExactly("grpo", "grpo:optimizer.beta1=0.8");
+    }
+
+    @Test
+    void shouldReadWhatTheReadmeShows() throws IOException {
+        String readme = Files.readString(Path.of("..", "README.md"));
+        List<String> changed = Pattern.compile("^\\| `(d3s:[^`]+)` \\|", Pattern.MULTILINE)
+            .matcher(readme)
+            .results()
+            .map(match -> match.group(1))
+            .toList();
+        assertThat(changed).hasSize(3);
+        assertThat(CompareOptions.parse("--presets", String.join(",", changed)).variants()).hasSize(4);
     }
 
     @ParameterizedTest
