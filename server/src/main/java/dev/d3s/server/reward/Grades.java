@@ -6,9 +6,11 @@ import org.jspecify.annotations.Nullable;
  * What the grader said about one step.
  *
  * @param reward {@code [P][G]}, ragged in G, by the indices under which the groups were submitted; NaN where ungraded
+ * @param error as {@code reward}; why a rollout is ungraded, empty where it is graded
  * @param rollouts all of them
  * @param ungraded those without a reward
  * @param timedOut those of the ungraded that took longer than the limit
  * @param firstError of the first ungraded rollout in the order of groups, not of time; {@code null} when all are graded
  */
-public record Grades(double[][] reward, int rollouts, int ungraded, int timedOut, @Nullable String firstError) {}
+public record Grades(double[][] reward, String[][] error, int rollouts, int ungraded, int timedOut,
+        @Nullable String firstError) {}

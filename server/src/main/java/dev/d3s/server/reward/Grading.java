@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadFactory;
@@ -233,6 +234,8 @@ public final class Grading implements AutoCloseable {
         private Grades grades() {
             double[][] reward = new double[groups.isEmpty() ? 0 : groups.lastKey() + 1][];
             Arrays.fill(reward, new double[0]);
+            String[][] error = new String[reward.length][];
+            Arrays.fill(error, new String[0]);
             int rollouts = 0;
             int ungraded = 0;
             int timedOut = 0;
@@ -240,6 +243,9 @@ public final class Grading implements AutoCloseable {
             for (Map.Entry<Integer, List<Scoring>> group : groups.entrySet()) {
                 List<Scoring> scorings = group.getValue();
                 reward[group.getKey()] = scorings.stream().mapToDouble(scoring -> scoring.outcome().reward()).toArray();
+                error[group.getKey()] = scorings.stream()
+                    .map(scoring -> Objects.requireNonNullElse(scoring.outcome().error(), ""))
+                    .toArray(String[]::new);
                 rollouts += scorings.size();
                 for (Scoring scoring : scorings) {
                     Outcome outcome = scoring.outcome();
@@ -257,7 +263,7 @@ public final class Grading implements AutoCloseable {
                 throw new D3sException(category, "grading_failed", "Grader '" + grader + "' graded none of the "
                         + rollouts + " rollouts. The first error: " + first.error(), first.failure());
             }
-            return new Grades(reward, rollouts, ungraded, timedOut, first == null ? null : first.error());
+            return new Grades(reward, error, rollouts, ungraded, timedOut, first == null ? null : first.error());
         }
     }
 

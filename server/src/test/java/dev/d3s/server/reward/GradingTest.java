@@ -118,6 +118,9 @@ class GradingTest {
             Grades grades = round.await();
             assertThat(grades.reward()[0]).containsExactly(7, Double.NaN, Double.NaN, Double.NaN);
             assertThat(grades.reward()[1]).containsExactly(Double.NaN, 2);
+            assertThat(grades.error()[0]).containsExactly("", "IllegalStateException: bad item", "StackOverflowError",
+                    "The reward is Infinity, not a finite number.");
+            assertThat(grades.error()[1]).containsExactly("The reward is NaN, not a finite number.", "");
             assertThat(grades.ungraded()).isEqualTo(4);
             assertThat(grades.timedOut()).isZero();
             assertThat(grades.firstError()).isEqualTo("IllegalStateException: bad item");
