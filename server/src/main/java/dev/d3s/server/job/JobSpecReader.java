@@ -30,6 +30,7 @@ import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
 import dev.d3s.server.training.PluginChoice;
+import dev.d3s.server.training.RecordingSettings;
 import dev.d3s.server.training.ReinforcementSettings;
 import dev.d3s.server.training.ReinforcementSettings.EntropySource;
 import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
@@ -210,12 +211,13 @@ final class JobSpecReader {
         int checkpointInterval = checkpointInterval(d3s);
         int rows = files.check(false, maxTokens, false, maxTokens);
         int steps = steps(d3s, epochs, rows, batchSize);
+        RecordingSettings recording = recording(d3s, steps);
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new ReinforcementSettings(preset.name(), steps, batchSize, groupSize, maxTokens, temperature, scale,
                         minRange, rollouts, tokens, norm, entropy, objectiveSettings, updateSettings, grader, timeout,
                         optimizer,
-                        evaluation, checkpointInterval));
+                        evaluation, checkpointInterval, recording));
     }
 
     private Read supervised(Section details, Files files) {
@@ -280,6 +282,15 @@ final class JobSpecReader {
         int interval = checkpoint.whole("interval", 50, 0, MOST_STEPS);
         checkpoint.finish();
         return interval;
+    }
+
+    private static RecordingSettings recording(Section d3s, int steps) {
+        Section recording = d3s.section("recording");
+        RecordingSettings settings = new RecordingSettings(
+                recording.whole("interval", RecordingSettings.intervalFor(steps), 0, MOST_STEPS),
+                recording.whole("groups", 2, 1, 64));
+        recording.finish();
+        return settings;
     }
 
     private Preset preset(Section d3s) {

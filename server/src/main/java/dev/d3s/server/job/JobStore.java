@@ -32,13 +32,16 @@ final class JobStore {
     private final Database database;
     private final EventStore events;
     private final MetricStore metrics;
+    private final RolloutStore rollouts;
     private final Function<ObjectNode, JobSpec> specs;
 
     /** @param specs reads a stored request */
-    JobStore(Database database, EventStore events, MetricStore metrics, Function<ObjectNode, JobSpec> specs) {
+    JobStore(Database database, EventStore events, MetricStore metrics, RolloutStore rollouts,
+            Function<ObjectNode, JobSpec> specs) {
         this.database = database;
         this.events = events;
         this.metrics = metrics;
+        this.rollouts = rollouts;
         this.specs = specs;
     }
 
@@ -139,6 +142,7 @@ final class JobStore {
             }
             // step -1, the evaluation before training, is not repeated by a run that goes on
             metrics.deleteFrom(connection, queued.id(), firstStep == 0 ? -1 : firstStep);
+            rollouts.deleteFrom(connection, queued.id(), firstStep);
             events.append(connection, queued.id(), Level.INFO, Content.MESSAGE, message, null);
             return true;
         });

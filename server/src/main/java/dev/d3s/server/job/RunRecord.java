@@ -25,15 +25,17 @@ final class RunRecord {
     private final Database database;
     private final EventStore events;
     private final MetricStore metrics;
+    private final RolloutStore rollouts;
     private final CheckpointStore checkpoints;
     private final String job;
     private final long epoch;
 
-    RunRecord(Database database, EventStore events, MetricStore metrics, CheckpointStore checkpoints, String job,
-            long epoch) {
+    RunRecord(Database database, EventStore events, MetricStore metrics, RolloutStore rollouts,
+            CheckpointStore checkpoints, String job, long epoch) {
         this.database = database;
         this.events = events;
         this.metrics = metrics;
+        this.rollouts = rollouts;
         this.checkpoints = checkpoints;
         this.job = job;
         this.epoch = epoch;
@@ -52,7 +54,7 @@ final class RunRecord {
         change("epoch = epoch", text, level);
     }
 
-    /** Metrics, event and counters of one step. */
+    /** Metrics, event, counters and recorded rollouts of one step. */
     void step(StepReport report, String text) {
         ObjectNode data = JsonNodeFactory.instance.objectNode();
         data.put("step", report.step());
@@ -63,6 +65,8 @@ final class RunRecord {
             }
         });
         Double trained = report.metrics().get(Metric.TRAINED_TOKENS.key());
+        // packed before the transaction, which keeps others from writing
+        byte[] recorded = report.rollouts().isEmpty() ? null : RolloutStore.packed(report.rollouts());
         database.change(connection -> {
             if (report.step() < 0) {
                 guarded(Database.execute(connection, guardedUpdate("epoch = epoch"), job, epoch));
@@ -75,6 +79,9 @@ final class RunRecord {
                         epoch));
             }
             metrics.put(connection, job, report.step(), report.metrics());
+            if (recorded != null) {
+                rollouts.put(connection, job, report.step(), recorded);
+            }
             events.append(connection, job, Level.INFO, Content.METRICS, text, data);
         });
     }

@@ -14,6 +14,7 @@ class Stores {
     final Database database;
     final EventStore events;
     final MetricStore metrics;
+    final RolloutStore rollouts;
     final CheckpointStore checkpoints;
     final FileStore files;
     final JobStore jobs;
@@ -24,12 +25,13 @@ class Stores {
         database = new Database(source);
         events = new EventStore(database);
         metrics = new MetricStore(database);
+        rollouts = new RolloutStore(database);
         checkpoints = new CheckpointStore(database);
         files = new FileStore(database);
-        jobs = new JobStore(database, events, metrics, specs::read);
+        jobs = new JobStore(database, events, metrics, rollouts, specs::read);
     }
 
     RunRecord run(Job job) {
-        return new RunRecord(database, events, metrics, checkpoints, job.id(), job.epoch());
+        return new RunRecord(database, events, metrics, rollouts, checkpoints, job.id(), job.epoch());
     }
 }

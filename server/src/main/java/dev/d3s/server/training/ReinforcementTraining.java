@@ -70,6 +70,7 @@ final class ReinforcementTraining {
     private final TrainingObserver observer;
     private final SamplingSettings sampling;
     private final PolicyUpdates updates;
+    private final RolloutRecording recording;
 
     ReinforcementTraining(ReinforcementSettings settings, long seed, Parts parts, RunProgress progress,
             TrainingObserver observer) {
@@ -79,6 +80,7 @@ final class ReinforcementTraining {
         this.observer = observer;
         this.sampling = SamplingSettings.of(settings.maxTokens(), settings.temperature(), seed);
         this.updates = new PolicyUpdates(settings, seed, parts.policy(), parts.reference(), progress);
+        this.recording = new RolloutRecording(settings.recording(), settings.steps(), parts.tokenizer());
     }
 
     TrainingTotals run() throws TrainingStopped, IOException {
@@ -117,9 +119,12 @@ final class ReinforcementTraining {
             reportRollouts(metrics, rollouts, grades, advantages, kept);
 
             OptimizerStep optimizer = settings.optimizer().stepAt(step, settings.steps());
+            TokenBatch candidates = null;
+            KeptTokens tokens = null;
             if (kept.size() > 0) {
                 // level 2: tokens of the kept rollouts
-                KeptTokens tokens = parts.tokenLevel().select(step, tokenBatch(rollouts, kept));
+                candidates = tokenBatch(rollouts, kept);
+                tokens = parts.tokenLevel().select(step, candidates);
                 clock.charge(Metric.SECONDS_SELECT);
 
                 // the updates compute what was kept and nothing else
@@ -144,7 +149,9 @@ final class ReinforcementTraining {
                 clock.charge(Metric.SECONDS_EVAL);
             }
             progress.selected(SelectorMemories.of(parts.rolloutLevel(), parts.tokenLevel()));
-            progress.completed(step, metrics, clock);
+            // a few rollouts, so that people can see what was kept and dropped
+            progress.completed(step, metrics, clock, recording.of(step,
+                    new RolloutRecording.Step(rows, rollouts, grades, advantages, kept, candidates, tokens)));
         }
         return progress.totals();
     }

@@ -2,6 +2,7 @@ package dev.d3s.server.training;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 
@@ -10,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.policy.Policy;
 import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.server.selection.RecordedRollout;
 
 /**
  * How far a run is, and its checkpoints. Lives on the training thread.
@@ -116,11 +118,17 @@ final class RunProgress {
      * checkpoint has its metrics; the seconds of a checkpoint are therefore part of the next step's report.
      */
     void completed(int step, StepMetrics metrics, PhaseClock clock) throws IOException {
+        completed(step, metrics, clock, List.of());
+    }
+
+    /** @param rollouts what is recorded of the step */
+    void completed(int step, StepMetrics metrics, PhaseClock clock, List<RecordedRollout> rollouts)
+            throws IOException {
         completedSteps = step + 1;
         updating = false;
         Map<String, Double> values = metrics.seconds(clock).set(Metric.SECONDS_CHECKPOINT, checkpointSeconds).byKey();
         checkpointSeconds = 0;
-        observer.report(new StepReport(step, totalSteps, values));
+        observer.report(new StepReport(step, totalSteps, values, rollouts));
         boolean due = checkpointInterval > 0 && completedSteps % checkpointInterval == 0;
         if (due || completedSteps == totalSteps) {
             checkpoint(values);

@@ -12,7 +12,10 @@ public interface TrainingObserver {
     /** One line for the job's event log. */
     void message(String text);
 
-    /** All metrics of a finished step, see {@link Metric}. Step -1 is the evaluation before training. */
+    /**
+     * All metrics of a finished step, see {@link Metric}, and its rollouts where it is recorded. Step -1 is the evaluation
+     * before training.
+     */
     void report(StepReport report);
 
     /** A checkpoint is due: give it a directory, and make it durable when {@code content} has been written. */

@@ -24,6 +24,7 @@ import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
 import dev.d3s.server.training.PluginChoice;
+import dev.d3s.server.training.RecordingSettings;
 import dev.d3s.server.training.ReinforcementSettings;
 import dev.d3s.server.training.ReinforcementSettings.EntropySource;
 import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
@@ -114,7 +115,7 @@ class JobSpecReaderTest {
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, EXACT,
                 30,
                 new OptimizerSettings(1e-5, OptimizerSettings.Decay.CONSTANT, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
-                new EvaluationSettings(0, 256), 50));
+                new EvaluationSettings(0, 256), 50, new RecordingSettings(1, 2)));
     }
 
     @Test
@@ -132,7 +133,7 @@ class JobSpecReaderTest {
                          "grading": {"timeout_seconds": 2.5}, "evaluation": {"interval": 3},
                          "optimizer": {"learning_rate": 2e-4, "decay": "cosine", "final_ratio": 0.1, "warmup_steps": 1,
                                        "weight_decay": 0.01, "max_grad_norm": 0.5, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-6},
-                         "checkpoint": {"interval": 0}}""");
+                         "checkpoint": {"interval": 0}, "recording": {"interval": 4, "groups": 3}}""");
         request.put("validation_file", "file-2").put("seed", 11).put("suffix", "x").putObject("metadata").put("a", "b");
         request.withObject("/method/reinforcement")
             .set("hyperparameters", TestServer.json(
@@ -154,7 +155,7 @@ class JobSpecReaderTest {
                 new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), new UpdateSettings(2, 4), EXACT,
                 2.5,
                 new OptimizerSettings(1e-4, OptimizerSettings.Decay.COSINE, 0.1, 1, 0.01, 0.5, 0.8, 0.95, 1e-6),
-                new EvaluationSettings(3, 30), 0));
+                new EvaluationSettings(3, 30), 0, new RecordingSettings(4, 3)));
         assertThat(spec.seed()).isEqualTo(11);
         assertThat(spec.validationFile()).isEqualTo("file-2");
         assertThat(spec.suffix()).isEqualTo("x");
@@ -289,6 +290,8 @@ class JobSpecReaderTest {
             {"steps": 0}                             | steps                    | invalid_value
             {"preset": "d4s"}                        | preset                   | unknown_preset
             {"checkpoint": {"interval": -1}}         | checkpoint.interval      | invalid_value
+            {"recording": {"interval": -1}}          | recording.interval       | invalid_value
+            {"recording": {"groups": 0}}             | recording.groups         | invalid_value
             """)
     void shouldNameTheMemberAtFault(String d3s, String param, String code) {
         assertThat(mistakes(withD3s(d3s))).singleElement().satisfies(mistake -> {

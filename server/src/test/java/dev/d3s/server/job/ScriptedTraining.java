@@ -3,7 +3,9 @@ package dev.d3s.server.job;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
@@ -15,6 +17,7 @@ import jakarta.inject.Singleton;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.Training;
@@ -101,7 +104,7 @@ public class ScriptedTraining implements Training {
             if (step == faultStep) {
                 fault.occur();
             }
-            observer.report(new StepReport(step, total, metrics(step)));
+            observer.report(new StepReport(step, total, metrics(step), step % 2 == 0 ? rollouts(step) : List.of()));
             int interval = request.settings().checkpointInterval();
             if (interval > 0 && (step + 1) % interval == 0 && step + 1 < total) {
                 checkpoint(request, observer, step + 1);
@@ -128,6 +131,21 @@ public class ScriptedTraining implements Training {
         metrics.put(Metric.REWARD_MEAN.key(), 0.1 * step);
         metrics.put(Metric.TRAINED_TOKENS.key(), 10.0 * (step + 1));
         return metrics;
+    }
+
+    /** Two groups of two; what the policy wrote could be taken for markup. */
+    static List<RecordedRollout> rollouts(int step) {
+        List<RecordedRollout> rollouts = new ArrayList<>();
+        for (int rollout = 0; rollout < 4; rollout++) {
+            boolean kept = rollout % 2 == 0;
+            rollouts.add(new RecordedRollout(rollout / 2, rollout % 2, "step " + step + " 'a' & \"b\" =",
+                    "<script>alert(1)</script>\u20ac", kept ? 0.5 : null, kept ? null : "<b>no</b> reward",
+                    kept ? -1.5 : 0, kept ? -1.25 : null, kept, "length", 3, true,
+                    List.of(new RecordedRollout.Token(7, "<script>alert(1)</script>", -0.25f, 1.5f, kept,
+                            kept ? 2.5f : 0), new RecordedRollout.Token(8, "", -1e-7f, 0.1f, false, 0),
+                            new RecordedRollout.Token(9, "\u20ac", -3, 1e-9f, false, 0))));
+        }
+        return rollouts;
     }
 
     private static void checkpoint(TrainingRequest request, TrainingObserver observer, int completed)

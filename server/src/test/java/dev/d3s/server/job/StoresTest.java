@@ -9,14 +9,17 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.TrainingTotals;
 import dev.d3s.spi.D3sException;
@@ -42,6 +45,10 @@ class StoresTest {
         return new StepReport(step, 10, metrics);
     }
 
+    private static StepReport recorded(int step, Map<String, Double> metrics) {
+        return new StepReport(step, 10, metrics, ScriptedTraining.rollouts(step));
+    }
+
     @Test
     void shouldClaimAJobOnce() {
         Job queued = server.jobs.create(server.request(10));
@@ -63,12 +70,13 @@ class StoresTest {
         Map<String, Double> broken = new HashMap<>();
         broken.put("trained_tokens", 99.0);
         broken.put(null, 1.0);
-        assertThatThrownBy(() -> record.step(step(1, broken), "Step 2")).isInstanceOfAny(D3sException.class,
+        assertThatThrownBy(() -> record.step(recorded(1, broken), "Step 2")).isInstanceOfAny(D3sException.class,
                 NullPointerException.class, IllegalArgumentException.class);
 
         assertThat(server.jobs.job(job.id()).completedSteps()).isEqualTo(1);
         assertThat(server.jobs.job(job.id()).trainedTokens()).isNull();
         assertThat(stores.metrics.series(job.id(), Set.of(), -1).steps()).containsExactly(0);
+        assertThat(stores.rollouts.steps(job.id())).isEmpty();
         assertThat(stores.events.newestBefore(job.id(), Long.MAX_VALUE, 100)).hasSize((int) events);
     }
 
@@ -99,8 +107,9 @@ class StoresTest {
     void shouldForgetTheStepsThatARunRepeats() {
         Job job = claimed();
         RunRecord record = stores.run(job);
-        for (int step = -1; step < 5; step++) {
-            record.step(step(step, Map.of("loss", (double) step)), "x");
+        record.step(step(-1, Map.of("loss", 9.0)), "x");
+        for (int step = 0; step < 5; step++) {
+            record.step(recorded(step, Map.of("loss", (double) step)), "x");
         }
         record.paused(JobEvent.Level.INFO, "paused");
         server.jobs.resume(job.id());
@@ -109,6 +118,38 @@ class StoresTest {
 
         assertThat(resumed.completedSteps()).isEqualTo(3);
         assertThat(stores.metrics.series(job.id(), Set.of(), -1).steps()).containsExactly(-1, 0, 1, 2);
+        assertThat(stores.rollouts.steps(job.id())).containsExactly(0, 1, 2);
+        assertThat(stores.rollouts.rollouts(job.id(), 3)).isEmpty();
+    }
+
+    @Test
+    void shouldKeepRolloutsAsTheyWere() {
+        Job job = claimed();
+        RunRecord record = stores.run(job);
+        record.step(step(0, Map.of("loss", 1.0)), "x");
+        record.step(recorded(1, Map.of("loss", 1.0)), "x");
+        assertThat(stores.rollouts.steps(job.id())).containsExactly(1);
+        assertThat(stores.rollouts.rollouts(job.id(), 0)).isEmpty();
+        assertThat(stores.rollouts.rollouts(job.id(), 1)).hasValue(ScriptedTraining.rollouts(1));
+
+        stores.database.change(connection -> stores.rollouts.put(connection, job.id(), 1,
+                RolloutStore.packed(ScriptedTraining.rollouts(7))));
+        assertThat(stores.rollouts.rollouts(job.id(), 1)).as("once more").hasValue(ScriptedTraining.rollouts(7));
+    }
+
+    /** As many tokens as the training loop hands over for one step at most, none like another. */
+    @Test
+    void shouldKeepTheLargestRecordSmall() {
+        Random random = new Random(1);
+        List<RecordedRollout> rollouts = IntStream.range(0, 32)
+            .mapToObj(index -> new RecordedRollout(0, index, "prompt", "completion", 1.0, null, 1, 1.0, true, "length",
+                    1024, false, Stream.generate(() -> {
+                        int id = random.nextInt(150_000);
+                        return new RecordedRollout.Token(id, Integer.toString(id, 36), -random.nextFloat(),
+                                random.nextFloat(), random.nextBoolean(), 1);
+                    }).limit(1024).toList()))
+            .toList();
+        assertThat(RolloutStore.packed(rollouts)).hasSizeLessThan(600_000);
     }
 
     @Test

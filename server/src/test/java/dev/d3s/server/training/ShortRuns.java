@@ -60,6 +60,7 @@ final class ShortRuns {
         private PluginChoice grader = PluginChoice.of(TestPlugins.DIGITS_NAME);
         private double graderSeconds = 10;
         private OptimizerSettings optimizer = Runs.optimizer(1e-3, 1, 0.5);
+        private RecordingSettings recording = new RecordingSettings(0, 1);
 
         private Settings(int steps) {
             this.steps = steps;
@@ -122,10 +123,15 @@ final class ShortRuns {
             return this;
         }
 
+        Settings recording(int interval, int groups) {
+            recording = new RecordingSettings(interval, groups);
+            return this;
+        }
+
         ReinforcementSettings build() {
             return new ReinforcementSettings("d3s", steps, PROMPTS, GROUP_SIZE, Runs.MAX_TOKENS, temperature, scale,
                     minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, optimizer,
-                    new EvaluationSettings(2, 16), 0);
+                    new EvaluationSettings(2, 16), 0, recording);
         }
     }
 }
