@@ -2,6 +2,7 @@ package dev.d3s.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -221,6 +222,29 @@ class JourneyTest {
             .toList();
     }
 
+    /** All 4 groups of 6 are recorded, so they add up to the step's metrics. */
+    private void shouldHaveRecorded(String job, int step, Map<String, String> metrics) throws Exception {
+        JsonNode listing = JSON.readTree(http.send(
+                request("/fine_tuning/jobs/" + job + "/rollouts?step=" + step, "application/json"),
+                BodyHandlers.ofString())
+            .body());
+        assertThat(listing.path("steps")).extracting(JsonNode::asInt).containsExactly(0, 4, 5);
+        assertThat(listing.path("data")).hasSize(24);
+        int keptRollouts = 0;
+        int keptTokens = 0;
+        double reward = 0;
+        for (JsonNode rollout : listing.path("data")) {
+            keptRollouts += rollout.path("kept").asBoolean() ? 1 : 0;
+            reward += rollout.path("reward").asDouble() / 24;
+            for (JsonNode token : rollout.path("tokens")) {
+                keptTokens += token.path("kept").asBoolean() ? 1 : 0;
+            }
+        }
+        assertThat(Double.parseDouble(metrics.get("kept_rollouts"))).isEqualTo(keptRollouts);
+        assertThat(Double.parseDouble(metrics.get("kept_tokens"))).isEqualTo(keptTokens);
+        assertThat(Double.parseDouble(metrics.get("reward_mean"))).isCloseTo(reward, within(1e-9));
+    }
+
     @Test
     void shouldTrainTwiceAndSampleFromTheResult() throws Exception {
         ArithmeticTask.TaskFiles files = ArithmeticTask.write(directory, 7, 1600, 200, 32);
@@ -237,7 +261,8 @@ class JourneyTest {
             .isLessThan(Double.parseDouble(supervised.getFirst().get("validation_loss")) / 2);
 
         FineTuningJob second = succeeded(create(first.fineTunedModel().orElseThrow(), trainFile, heldOut,
-                reinforcement(6, Map.of("tokens", Map.of("keep", Map.of("from", 0.5, "to", 1.0))))));
+                reinforcement(6, Map.of("tokens", Map.of("keep", Map.of("from", 0.5, "to", 1.0)), "recording",
+                        Map.of("interval", 4, "groups", 4)))));
         assertThat(second.trainedTokens().orElseThrow()).isPositive();
         List<FineTuningJobEvent> events = client.fineTuning()
             .jobs()
@@ -257,6 +282,10 @@ class JourneyTest {
                 .allSatisfy(row -> assertThat(Double.parseDouble(row.get(name))).isFinite());
         }
         assertThat(metrics.stream().map(row -> row.get("skipped"))).as("some step trains").contains("0.0");
+
+        for (int step : List.of(0, 4, 5)) {
+            shouldHaveRecorded(second.id(), step, metrics.get(step + 1));
+        }
 
         List<FineTuningJobCheckpoint> checkpoints = checkpoints(second.id());
         assertThat(checkpoints).extracting(FineTuningJobCheckpoint::stepNumber).containsExactly(6L, 4L, 2L);

@@ -42,6 +42,7 @@ import dev.d3s.server.job.Job;
 import dev.d3s.server.job.JobEvent;
 import dev.d3s.server.job.JobService;
 import dev.d3s.server.job.MetricSeries;
+import dev.d3s.server.job.StepRollouts;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 
 /** Fine-tuning jobs. */
@@ -51,6 +52,7 @@ import io.smallrye.common.annotation.RunOnVirtualThread;
 @RunOnVirtualThread
 class JobsResource {
     private static final MediaType CSV = new MediaType("text", "csv");
+    private static final MediaType HTML = MediaType.TEXT_HTML_TYPE.withCharset("UTF-8");
     private static final String EXAMPLE = """
             {"model": "arithmetic-base", "training_file": "file-...", "method": {"type": "reinforcement", "reinforcement": {
               "grader": {"type": "string_check", "name": "exact", "input": "{{sample.output_text}}",
@@ -202,6 +204,28 @@ class JobsResource {
         return asked(headers, CSV)
                 ? Response.ok(MetricsObject.csv(series), CSV).build()
                 : Response.ok(MetricsObject.of(id, series), MediaType.APPLICATION_JSON_TYPE).build();
+    }
+
+    @GET
+    @Path("/{id}/rollouts")
+    @Produces({MediaType.APPLICATION_JSON, MediaType.TEXT_HTML})
+    @Operation(summary = "Some rollouts of a recorded step, token by token: what was kept and dropped", description = "step: from 0, "
+            + "the newest recorded one when absent. With Accept: text/html as a page for people.")
+    @APIResponse(responseCode = "200", content = {
+            @Content(mediaType = MediaType.APPLICATION_JSON, schema = @Schema(implementation = RolloutsObject.class)),
+            @Content(mediaType = MediaType.TEXT_HTML, schema = @Schema(implementation = String.class))})
+    @APIResponse(responseCode = "404", description = "There is no such job, or the step is not recorded", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
+    public Response rollouts(@RestPath String id, @RestQuery @Nullable String step, @RestQuery @Nullable String after,
+            @RestQuery @Nullable String limit, HttpHeaders headers) {
+        int given = QueryRules.whole("step", step, -1, 0, Integer.MAX_VALUE);
+        StepRollouts rollouts = jobs.rollouts(id, given < 0 ? null : given, QueryRules.present(after),
+                QueryRules.limit(limit, 100, 1000));
+        return asked(headers, MediaType.TEXT_HTML_TYPE)
+                ? Response.ok(RolloutsPage.of(jobs.job(id), rollouts), HTML)
+                    // what a policy writes is shown, never run
+                    .header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+                    .build()
+                : Response.ok(RolloutsObject.of(rollouts), MediaType.APPLICATION_JSON_TYPE).build();
     }
 
     /** Whether a client names this type; one that takes anything gets JSON. */

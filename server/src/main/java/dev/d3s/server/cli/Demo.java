@@ -166,6 +166,8 @@ public final class Demo {
                 + base.resolve("/v1/fine_tuning/jobs/" + reinforced.id() + "/metrics"));
         out.println("  curl -s " + base.resolve("/v1/fine_tuning/jobs/" + reinforced.id() + "/checkpoints") + "   # "
                 + checkpoints + " of them");
+        out.println("  " + base.resolve("/v1/fine_tuning/jobs/" + reinforced.id() + "/rollouts")
+                + "   # in a browser: which tokens it kept");
         out.println();
         out.println("  # pip install openai");
         out.println("  python3 -c 'from openai import OpenAI; print(OpenAI(base_url=\"" + base.resolve("/v1")

@@ -1,10 +1,13 @@
 package dev.d3s.server.job;
 
 import java.nio.file.Path;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -18,6 +21,7 @@ import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.job.JobEvent.Level;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.training.Training;
 
 /**
@@ -199,6 +203,43 @@ public class JobService implements AutoCloseable {
     public MetricSeries metrics(String id, Set<String> names, int fromStep) {
         job(id);
         return stores.metrics.series(id, names, fromStep);
+    }
+
+    /**
+     * What was recorded of a step.
+     *
+     * @param step from 0; {@code null} for the one that {@code after} names, else the newest that is recorded
+     * @param after a rollout's id: those after it in its step
+     * @throws NotFoundException when that step is not recorded
+     */
+    public StepRollouts rollouts(String id, @Nullable Integer step, @Nullable String after, int limit) {
+        job(id);
+        List<Integer> steps = stores.rollouts.steps(id);
+        if (step == null && after == null && steps.isEmpty()) {
+            return StepRollouts.none();
+        }
+        int wanted = step != null ? step : after != null ? StepRollouts.stepOf(after) : steps.getLast();
+        List<RecordedRollout> rollouts = stores.rollouts.rollouts(id, wanted)
+            .orElseThrow(() -> NotFoundException.saying("rollouts_not_found", notRecorded(id, wanted, steps)));
+        List<String> ids = rollouts.stream().map(rollout -> StepRollouts.id(wanted, rollout)).toList();
+        if (after != null && !ids.contains(after)) {
+            throw new InvalidRequestException("after", "invalid_value",
+                    "'after' is '" + after + "' but must be the id of a recorded rollout of step " + wanted + ".");
+        }
+        return new StepRollouts(wanted, steps, stores.metrics.ofStep(id, wanted),
+                Page.of(rollouts.subList(after == null ? 0 : ids.indexOf(after) + 1, rollouts.size()), limit));
+    }
+
+    private static String notRecorded(String id, int step, List<Integer> steps) {
+        String nearest = Stream
+            .of(steps.stream().filter(each -> each < step).max(Comparator.naturalOrder()),
+                    steps.stream().filter(each -> each > step).min(Comparator.naturalOrder()))
+            .flatMap(Optional::stream)
+            .map(String::valueOf)
+            .collect(Collectors.joining(" and "));
+        return "No rollouts of step " + step + " of job '" + id + "' are recorded; " + (nearest.isEmpty()
+                ? "none of any step are: a reinforcement job records every 'd3s.recording.interval' steps."
+                : "the nearest recorded: " + nearest + ".");
     }
 
     /** Whether the database answers; for health. */

@@ -43,6 +43,14 @@ final class MetricStore {
         Database.execute(connection, "delete from job_metric where job_id = ? and step >= ?", job, step);
     }
 
+    /** Of one step, by name; empty when it has none. */
+    Map<String, Double> ofStep(String job, int step) {
+        Map<String, Double> metrics = new TreeMap<>();
+        database.list("select name, value from job_metric where job_id = ? and step = ?",
+                row -> metrics.put(row.getString("name"), row.getDouble("value")), job, step);
+        return metrics;
+    }
+
     /**
      * @param names the metrics wanted; empty for all
      * @param fromStep first step wanted

@@ -11,4 +11,13 @@ public final class NotFoundException extends D3sException {
     public NotFoundException(String kind, String id) {
         super(ErrorCategory.USER, kind + "_not_found", "There is no " + kind + " '" + id + "'.");
     }
+
+    private NotFoundException(ErrorCategory category, String code, String message) {
+        super(category, code, message);
+    }
+
+    /** In other words. */
+    static NotFoundException saying(String code, String message) {
+        return new NotFoundException(ErrorCategory.USER, code, message);
+    }
 }

@@ -221,6 +221,100 @@ class JobsResourceTest {
     }
 
     @Test
+    void shouldServeTheRolloutsOfARecordedStep() {
+        String id = created("{\"steps\": 4}");
+        stream(id);
+        String path = "/v1/fine_tuning/jobs/" + id + "/rollouts";
+
+        JsonPath newest = when().get(path).then().statusCode(200).contentType(ContentType.JSON).extract().jsonPath();
+        assertThat(newest.getString("object")).isEqualTo("list");
+        assertThat(newest.getInt("step")).isEqualTo(2);
+        assertThat(newest.getList("steps", Integer.class)).containsExactly(0, 2);
+        assertThat(newest.getList("data.id", String.class)).containsExactly("rollout-2-0-0", "rollout-2-0-1",
+                "rollout-2-1-0", "rollout-2-1-1");
+        assertThat(newest.getMap("data[0]")).containsKeys("reward", "error", "trained_advantage")
+            .containsEntry("object", "fine_tuning.job.rollout")
+            .containsEntry("step", 2)
+            .containsEntry("group", 0)
+            .containsEntry("index", 0)
+            .containsEntry("prompt", "step 2 'a' & \"b\" =")
+            .containsEntry("completion", "<script>alert(1)</script>\u20ac")
+            .containsEntry("finish_reason", "length")
+            .containsEntry("completion_tokens", 3)
+            .containsEntry("truncated", true)
+            .containsEntry("kept", true);
+        assertThat(newest.getFloat("data[0].advantage")).isEqualTo(-1.5f);
+        assertThat(newest.getFloat("data[0].trained_advantage")).isEqualTo(-1.25f);
+        assertThat(newest.getMap("data[0].tokens[0]")).isEqualTo(Map.of("id", 7, "text", "<script>alert(1)</script>",
+                "logprob", -0.25f, "entropy", 1.5f, "kept", true, "weight", 2.5f));
+        assertThat(newest.getMap("data[1]")).containsEntry("error", "<b>no</b> reward")
+            .containsEntry("reward", null)
+            .containsEntry("trained_advantage", null);
+
+        JsonPath page = when().get(path + "?step=0&limit=3").then().body("has_more", is(true)).extract().jsonPath();
+        assertThat(page.getString("first_id")).isEqualTo("rollout-0-0-0");
+        when().get(path + "?limit=3&after=" + page.getString("last_id"))
+            .then()
+            .body("step", is(0))
+            .body("has_more", is(false))
+            .body("data.id", contains("rollout-0-1-1"));
+        when().get(path + "?step=0&after=rollout-0-1-1").then().body("data", empty()).body("first_id", nullValue());
+    }
+
+    @Test
+    void shouldNameTheNearestRecordedStepsAndRefuseWhatIsNoStep() {
+        String id = created("{\"steps\": 4}");
+        stream(id);
+        String path = "/v1/fine_tuning/jobs/" + id + "/rollouts";
+        when().get(path + "?step=1")
+            .then()
+            .statusCode(404)
+            .body("error.code", is("rollouts_not_found"))
+            .body("error.message", is("No rollouts of step 1 of job '" + id
+                    + "' are recorded; the nearest recorded: 0 and 2."));
+        when().get(path + "?step=3").then().statusCode(404).body("error.message", containsString("recorded: 2."));
+        for (String step : List.of("-1", "two", "1.5")) {
+            when().get(path + "?step=" + step).then().statusCode(400).body("error.param", is("step"));
+        }
+        for (String after : List.of("rollout-2-5-0", "rollout-x-0-0", "2", "rollout-2-0-0&step=0")) {
+            when().get(path + "?after=" + after).then().statusCode(400).body("error.param", is("after"));
+        }
+        when().get(path + "?limit=0").then().statusCode(400).body("error.param", is("limit"));
+    }
+
+    @Test
+    void shouldShowRolloutsAsAPageOnWhichNothingIsMarkup() {
+        String id = created("{\"steps\": 5}");
+        stream(id);
+        String path = "/v1/fine_tuning/jobs/" + id + "/rollouts";
+        String page = given().accept("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
+            .get(path + "?step=2")
+            .then()
+            .statusCode(200)
+            .contentType("text/html;charset=UTF-8")
+            .header("Content-Security-Policy", is("default-src 'none'; style-src 'unsafe-inline'"))
+            .extract()
+            .asString();
+        assertThat(page).doesNotContain("<script", "<b>no</b>")
+            .contains("&lt;script&gt;alert(1)&lt;/script&gt;</i>", "&lt;b&gt;no&lt;/b&gt; reward",
+                    "step 2 &#39;a&#39; &amp; &quot;b&quot; =")
+            .contains("<a href=\"?step=0\">previous</a>", "<a href=\"?step=4\">next</a>",
+                    "<option selected>2</option>")
+            .contains("#0 kept", "reward 0.5", "advantage \u22121.50", "trained with \u22121.25", "1 of 3 tokens kept")
+            .contains("#1 dropped", "no reward", "weight 2.5")
+            .contains("<i class=\"x h3\" title=\"|advantage| \u00d7 entropy 0.1250")
+            .contains("\u20ac</i>");
+        assertThat(given().accept("text/html").get(path + "?step=2&limit=1").asString())
+            .contains("?step=2&amp;after=rollout-2-0-0\">More rollouts");
+
+        training.hold();
+        String waiting = created("{\"steps\": 1}");
+        String none = "/v1/fine_tuning/jobs/" + waiting + "/rollouts";
+        when().get(none).then().statusCode(200).body("data", empty()).body("steps", empty()).body("step", nullValue());
+        assertThat(given().accept("text/html").get(none).asString()).contains("No rollouts are recorded");
+    }
+
+    @Test
     void shouldStreamEventsLiveAndContinueAfterTheLastEventSeen() {
         String id = created("{\"steps\": 2}");
         String all = stream(id);
@@ -408,7 +502,7 @@ class JobsResourceTest {
 
     @Test
     void shouldAnswerUnknownIdsPathsMethodsAndTypesInTheSameShape() {
-        for (String path : List.of("", "/events", "/checkpoints", "/metrics")) {
+        for (String path : List.of("", "/events", "/checkpoints", "/metrics", "/rollouts", "/rollouts?step=3")) {
             when().get("/v1/fine_tuning/jobs/ftjob-none" + path)
                 .then()
                 .statusCode(404)
