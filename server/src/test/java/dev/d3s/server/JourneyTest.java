@@ -324,7 +324,7 @@ class JourneyTest {
                     .contains("training_file: Line 4711: ")
                     .contains("validation_file: There is no file 'file-none'")
                     .contains("method.reinforcement.d3s.rollouts.selector: There is no rollout selector "
-                            + "'d3s-crossed'; known: all, d3s-cross, d3s-intra")
+                            + "'d3s-crossed'; known: all, d3s-auto, d3s-cross, d3s-intra, ")
                     .contains("method.reinforcement.d3s.tokens.keep: ")
                     .contains("method.reinforcement.d3s.grup_size: ");
             });

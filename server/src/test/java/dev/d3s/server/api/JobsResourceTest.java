@@ -399,7 +399,8 @@ class JobsResourceTest {
             .body("error.code", is("unknown_plugin"))
             .body("error.type", is("invalid_request_error"))
             .body("error.message",
-                    is("There is no rollout selector 'best'; known: all, d3s-cross, d3s-intra."));
+                    is("There is no rollout selector 'best'; known: all, d3s-auto, d3s-cross, d3s-intra, "
+                            + "max-abs-advantage, max-reward, pods, random."));
     }
 
     @Test
@@ -486,7 +487,8 @@ class JobsResourceTest {
                 "invalid_config", "unknown_plugin", "invalid_value");
         assertThat(error.getString("error.message")).startsWith("4 mistakes: (1) ")
             .contains("There is no file 'file-missing'", "Key 'operation' is required: eq: equal",
-                    "There is no rollout selector 'best'; known: all, d3s-cross, d3s-intra.",
+                    "There is no rollout selector 'best'; known: all, d3s-auto, d3s-cross, d3s-intra, "
+                            + "max-abs-advantage, max-reward, pods, random.",
                     "'method.reinforcement.d3s.rollouts.keep' is 0 but must be a number above 0 to 1.");
     }
 
