@@ -23,8 +23,27 @@ import dev.d3s.server.rollout.onnx.RolloutBenchmark;
  * is a ratio of two ways of doing the same work, taken in turns in this one run; absolute figures are this machine's.
  */
 public final class Bench {
-    /** One line of the table: a figure, in words, and what the design expects of it. */
-    private record Line(String key, String words, String expected) {}
+    /**
+     * One line of the table.
+     *
+     * @param words the figure in words
+     * @param expected what the design expects of it
+     * @param prediction the key of the figure that predicts it, where that is computed in the same run
+     */
+    private record Line(String key, String words, String expected, @Nullable String prediction) {
+        Line(String key, String words, String expected) {
+            this(key, words, expected, null);
+        }
+
+        static Line predicted(String key, String words, String prediction) {
+            return new Line(key, words, "", prediction);
+        }
+
+        String expected(Map<String, Double> figures) {
+            Double predicted = prediction == null ? null : figures.get(prediction);
+            return predicted == null ? expected : String.format(Locale.ROOT, "%.3f by its operations", predicted);
+        }
+    }
 
     private static final List<Line> LINES = List.of(
             new Line("decode_vs_java_sampling", "decode: sampling in the graph over logits handed to Java", "1.7x"),
@@ -34,6 +53,15 @@ public final class Bench {
             new Line("gemm_peak_share_decode", "decode: share of the GEMM peak of one core", "0.33 to 0.48"),
             new Line("update_time_keep_50", "update: time when 50 % of the tokens are kept, over all", "0.7"),
             new Line("update_time_keep_20", "update: time when 20 % of the tokens are kept, over all", "0.5"),
+            Line.predicted("update_time_prefix_50", "update: time for as many as 50 %, kept as a prefix, over all",
+                    "update_flops_prefix_50"),
+            Line.predicted("update_time_first_half_20",
+                    "update: time for 20 %, scattered over the first half, over all",
+                    "update_flops_first_half_20"),
+            new Line("update_tokens_keep_50", "update: tokens read for 50 % scattered, over all", "1"),
+            new Line("update_tokens_prefix_50", "update: tokens read for 50 % as a prefix, over all", "0.529"),
+            new Line("update_tokens_first_half_20", "update: tokens read for 20 % in the first half, over all",
+                    "0.529"),
             new Line("update_time_half_keep_40", "update: time for half the rollouts, 40 % of their tokens",
                     "0.33"),
             new Line("update_peak_keep_50", "update: peak memory at 50 %, over all", "0.68"),
@@ -79,7 +107,7 @@ public final class Bench {
         for (Line line : LINES) {
             Double figure = figures.get(line.key);
             if (figure != null) {
-                out.printf(Locale.ROOT, "%-66s %9.3f   %s%n", line.words, figure, line.expected);
+                out.printf(Locale.ROOT, "%-66s %9.3f   %s%n", line.words, figure, line.expected(figures));
             }
         }
         out.println();

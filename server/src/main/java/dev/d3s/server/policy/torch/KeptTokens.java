@@ -4,6 +4,9 @@ import java.util.Arrays;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
 
+import dev.d3s.server.policy.TrainingSequence;
+import dev.d3s.server.policy.torch.TorchPolicy.Coverage;
+
 /**
  * The tokens of one sequence whose log-probabilities are wanted. Token t is predicted from those before it, so the decoder
  * reads {@link #inputLength} tokens: all before the last kept one.
@@ -20,6 +23,14 @@ record KeptTokens(int[] tokens, int[] kept) {
     /** The completion tokens with a weight other than 0. */
     static KeptTokens weighted(int[] tokens, int promptLength, float[] weight) {
         return of(tokens, promptLength, weight.length, token -> weight[token] != 0);
+    }
+
+    /** The tokens of an update that are computed. */
+    static KeptTokens of(TrainingSequence sequence, Coverage coverage) {
+        return switch (coverage) {
+            case KEPT -> weighted(sequence.tokens(), sequence.promptLength(), sequence.lossWeight());
+            case ALL -> from(sequence.tokens(), sequence.promptLength());
+        };
     }
 
     /** The completion tokens that are true. */

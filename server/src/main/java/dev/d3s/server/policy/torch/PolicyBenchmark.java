@@ -26,6 +26,7 @@ import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
 import dev.d3s.server.policy.TrainingSequence;
+import dev.d3s.server.policy.UpdateReport;
 import dev.d3s.server.policy.torch.TorchPolicy.Coverage;
 
 /**
@@ -64,8 +65,11 @@ public final class PolicyBenchmark {
      * <ul>
      * <li>{@code update_seconds_keep_100}: an update on 16 rollouts of 256 tokens, all completion tokens kept
      * <li>{@code update_time_*}: other variants as a share of that: {@code masked_20} computes everything and keeps a fifth;
-     * {@code keep_50} and {@code keep_20} keep this percentage of tokens; {@code half_keep_40} drops half of the rollouts
-     * and keeps 40 % of the remaining tokens
+     * {@code keep_50} and {@code keep_20} keep this percentage of tokens, scattered; {@code prefix_50} keeps as many from the
+     * start of each completion, and {@code first_half_20} scatters 20 % over its first half; {@code half_keep_40} drops half
+     * of the rollouts and keeps 40 % of the remaining tokens
+     * <li>{@code update_flops_*} and {@code update_tokens_*}: what the operations of a variant predict for its time, and the
+     * tokens that went through its decoder, both as a share of {@code keep_100}
      * <li>{@code update_peak_megabytes_keep_100} and {@code update_peak_*}: memory above that of the resting policy, where
      * the system tells it (Linux)
      * <li>{@code gemm_gigaflops}: fp32 matrix products of libtorch, all cores together; {@code update_gemm_share}: the
@@ -78,8 +82,22 @@ public final class PolicyBenchmark {
         return new PolicyBenchmark(Runtime.getRuntime().availableProcessors()).measure();
     }
 
+    /** Where the kept tokens of a completion lie. */
+    private enum Place {
+        /** Anywhere, the last token among them: the whole completion is read. */
+        SCATTERED,
+        /** Anywhere in the first half, its last token among them. */
+        FIRST_HALF,
+        /** At the start, without gaps. */
+        PREFIX
+    }
+
     /** A way of computing an update. */
-    private record Variant(String name, List<TrainingSequence> sequences, Coverage coverage) {}
+    private record Variant(String name, List<TrainingSequence> sequences, Coverage coverage) {
+        static Variant of(String name, int rollouts, double keep, Place place) {
+            return new Variant(name, rollouts(MODEL, rollouts, TOKENS, keep, place), Coverage.KEPT);
+        }
+    }
 
     private Map<String, Double> measure() {
         Map<String, Double> figures = new LinkedHashMap<>();
@@ -90,23 +108,29 @@ public final class PolicyBenchmark {
 
     private void measureSelection(Map<String, Double> figures) {
         List<Variant> variants = List.of(
-                new Variant("half_keep_40", rollouts(MODEL, ROLLOUTS / 2, TOKENS, 0.4), Coverage.KEPT),
-                new Variant("keep_20", rollouts(MODEL, ROLLOUTS, TOKENS, 0.2), Coverage.KEPT),
-                new Variant("keep_50", rollouts(MODEL, ROLLOUTS, TOKENS, 0.5), Coverage.KEPT),
-                new Variant("keep_100", rollouts(MODEL, ROLLOUTS, TOKENS, 1), Coverage.KEPT),
-                new Variant("masked_20", rollouts(MODEL, ROLLOUTS, TOKENS, 0.2), Coverage.ALL));
+                Variant.of("half_keep_40", ROLLOUTS / 2, 0.4, Place.SCATTERED),
+                Variant.of("first_half_20", ROLLOUTS, 0.2, Place.FIRST_HALF),
+                Variant.of("keep_20", ROLLOUTS, 0.2, Place.SCATTERED),
+                Variant.of("prefix_50", ROLLOUTS, 0.5, Place.PREFIX),
+                Variant.of("keep_50", ROLLOUTS, 0.5, Place.SCATTERED),
+                Variant.of("keep_100", ROLLOUTS, 1, Place.SCATTERED),
+                new Variant("masked_20", rollouts(MODEL, ROLLOUTS, TOKENS, 0.2, Place.SCATTERED), Coverage.ALL));
+        Map<String, Double> computed = new LinkedHashMap<>();
+        Map<String, Double> operations = new LinkedHashMap<>();
         Map<String, Double> seconds = new LinkedHashMap<>();
         Map<String, Double> megabytes = new LinkedHashMap<>();
         List<Double> gigaflops = new ArrayList<>();
         try (TorchPolicy policy = TorchPolicy.open(MODEL, NormalWeights.of(MODEL),
                 TorchPolicySettings.forModel(MODEL, cores).withLogitsBytes(WHOLE_LOGITS))) {
-            policy.update(rollouts(MODEL, 2, 32, 1), OBJECTIVE, STEP);
+            policy.update(rollouts(MODEL, 2, 32, 1, Place.SCATTERED), OBJECTIVE, STEP);
             double resting = statusMegabytes("VmRSS");
             // from the smallest to the largest: the allocator keeps what an update gave back, so that a peak is only seen
             // if it is the highest so far
             for (Variant variant : variants) {
                 resetPeak();
-                policy.update(variant.sequences, OBJECTIVE, STEP, variant.coverage);
+                UpdateReport report = policy.update(variant.sequences, OBJECTIVE, STEP, variant.coverage);
+                computed.put(variant.name, (double) report.computedTokens());
+                operations.put(variant.name, flops(variant));
                 megabytes.put(variant.name, statusMegabytes("VmHWM") - resting);
             }
             Map<String, double[]> times = new LinkedHashMap<>();
@@ -121,8 +145,12 @@ public final class PolicyBenchmark {
         }
         double whole = figure(seconds, "keep_100");
         figures.put("update_seconds_keep_100", whole);
-        List<String> others = List.of("masked_20", "keep_50", "keep_20", "half_keep_40");
+        List<String> others = List.of("masked_20", "keep_50", "prefix_50", "keep_20", "first_half_20", "half_keep_40");
         others.forEach(name -> figures.put("update_time_" + name, figure(seconds, name) / whole));
+        double wholeOperations = figure(operations, "keep_100");
+        others.forEach(name -> figures.put("update_flops_" + name, figure(operations, name) / wholeOperations));
+        double wholeTokens = figure(computed, "keep_100");
+        others.forEach(name -> figures.put("update_tokens_" + name, figure(computed, name) / wholeTokens));
         double peak = figure(megabytes, "keep_100");
         if (Double.isFinite(peak)) {
             figures.put("update_peak_megabytes_keep_100", peak);
@@ -130,11 +158,11 @@ public final class PolicyBenchmark {
         }
         double attainable = median(gigaflops.stream().mapToDouble(Double::doubleValue).toArray());
         figures.put("gemm_gigaflops", attainable);
-        figures.put("update_gemm_share", flops() / 1e9 / whole / attainable);
+        figures.put("update_gemm_share", wholeOperations / 1e9 / whole / attainable);
     }
 
     private void measureWorkers(Map<String, Double> figures) {
-        List<TrainingSequence> rollouts = rollouts(SMALL, SMALL_ROLLOUTS, SMALL_TOKENS, 1);
+        List<TrainingSequence> rollouts = rollouts(SMALL, SMALL_ROLLOUTS, SMALL_TOKENS, 1, Place.SCATTERED);
         double[] one = new double[SMALL_ROUNDS];
         double[] workers = new double[SMALL_ROUNDS];
         double[] threads = new double[SMALL_ROUNDS];
@@ -159,15 +187,22 @@ public final class PolicyBenchmark {
     }
 
     /**
-     * Floating-point operations of an update that keeps every completion token: two for each weight that a token is
-     * multiplied with and the same twice over in the backward pass, for all input tokens in all layers but for the kept
-     * ones in the last layer's output projection and MLP and in the lm_head; and 4 * heads * D for each pair of a token and
-     * one before it, in all layers and again twice in the backward pass. Norms, softmax, activations and AdamW are left out.
+     * Floating-point operations of an update: two for each weight that a token is multiplied with and the same twice over in
+     * the backward pass, for all input tokens in all layers but for the computed ones in the last layer's output projection
+     * and MLP and in the lm_head; and 4 * heads * D for each pair of a token and one before it, in all layers and again twice
+     * in the backward pass. Norms, softmax, activations and AdamW are left out.
      */
-    private static double flops() {
-        double kept = (double) ROLLOUTS * (TOKENS - PROMPT);
-        double inputs = (double) ROLLOUTS * (TOKENS - 1);
-        double pairs = ROLLOUTS * (TOKENS - 1.0) * TOKENS / 2;
+    private static double flops(Variant variant) {
+        double kept = 0;
+        double inputs = 0;
+        double pairs = 0;
+        for (TrainingSequence sequence : variant.sequences) {
+            KeptTokens tokens = KeptTokens.of(sequence, variant.coverage);
+            double length = tokens.inputLength();
+            kept += tokens.kept().length;
+            inputs += length;
+            pairs += length * (length + 1) / 2;
+        }
         double attention = (double) MODEL.heads() * MODEL.headDim();
         double packed = (double) MODEL.packedProjectionSize() * MODEL.hiddenSize();
         double rest = attention * MODEL.hiddenSize() + 3.0 * MODEL.intermediateSize() * MODEL.hiddenSize();
@@ -207,17 +242,30 @@ public final class PolicyBenchmark {
         running.forEach(TorchWorker::await);
     }
 
-    /** Rollouts of equal length of which an even share of completion tokens is kept. */
-    private static List<TrainingSequence> rollouts(ModelConfig config, int count, int length, double keep) {
+    /** Rollouts of equal length of which an even share of completion tokens is kept: as many in each, wherever they lie. */
+    private static List<TrainingSequence> rollouts(ModelConfig config, int count, int length, double keep,
+            Place place) {
         SplittableRandom random = new SplittableRandom(1);
         int prompt = Math.min(PROMPT, length / 4);
+        int completion = length - prompt;
+        int kept = (int) Math.round(keep * completion);
+        int end = switch (place) {
+            case SCATTERED -> completion;
+            case FIRST_HALF -> completion / 2;
+            case PREFIX -> kept;
+        };
         List<TrainingSequence> rollouts = new ArrayList<>();
         for (int index = 0; index < count; index++) {
-            float[] weight = new float[length - prompt];
-            for (int token = 0; token < weight.length; token++) {
-                weight[token] = random.nextDouble() < keep ? 1e-3f : 0;
+            float[] weight = new float[completion];
+            weight[end - 1] = 1e-3f;
+            int missing = kept - 1;
+            for (int token = 0; token < end - 1; token++) {
+                // every subset of that size alike
+                if (random.nextInt(end - 1 - token) < missing) {
+                    weight[token] = 1e-3f;
+                    missing--;
+                }
             }
-            weight[weight.length - 1] = 1e-3f;
             rollouts.add(new TrainingSequence(random.ints(length, 0, config.vocabularySize()).toArray(), prompt,
                     random.nextDouble(-1, 1), weight, null, null, null));
         }

@@ -133,11 +133,7 @@ public final class TorchPolicy implements Policy {
 
     /** Leaves the gradient of the loss in {@link #gradients}. When it fails, they are zero. */
     Accumulated accumulate(List<TrainingSequence> sequences, Objective objective, Coverage coverage) {
-        List<KeptTokens> kept = sequences.stream().map(sequence -> switch (coverage) {
-            case KEPT ->
-                KeptTokens.weighted(sequence.tokens(), sequence.promptLength(), sequence.lossWeight());
-            case ALL -> KeptTokens.from(sequence.tokens(), sequence.promptLength());
-        }).toList();
+        List<KeptTokens> kept = sequences.stream().map(sequence -> KeptTokens.of(sequence, coverage)).toList();
         check(sequences, kept, objective);
         double[] logRatios = logRatios(sequences, objective);
         MicroBatchPlan plan = decoder.plan(kept);
