@@ -306,7 +306,8 @@ class JobSpecReaderTest {
             .extracting(Mistake::message)
             .containsExactly(
                     "There is no preset 'd4s'; known presets: grpo, pods, d1s, d1s-cross, d2s, d3s-i, d3s-auto, d3s.",
-                    "There is no token selector 'best'; known: advantage-entropy, all.",
+                    "There is no token selector 'best'; known: abs-advantage, advantage-entropy, all, entropy, prefix, "
+                            + "random.",
                     "Unknown member 'kepp' in 'method.reinforcement.d3s.tokens'; known members: selector, keep, "
                             + "schedule, norm, entropy.");
         ObjectNode request = reinforcement();
