@@ -10,7 +10,8 @@
   const legend = document.getElementById('legend');
   const holder = document.getElementById('charts');
   const hidden = new Set();
-  let banded = true;
+  // more bands than a few hide each other
+  let banded = data.presets.length <= 4;
   let printing = false;
   let plots = [];
 
@@ -111,7 +112,7 @@
         line.insertCell().append(mark, data.presets[row.index].name);
         line.insertCell().textContent = shown(chart, row.value);
       });
-      box.replaceChildren(short(x) + ' ' + chart.x, table);
+      box.replaceChildren((chart.x === 'steps' ? 'step ' + Math.round(x) : short(x) + ' ' + chart.x), table);
       box.style.display = 'block';
       const over = plot.over.getBoundingClientRect();
       const frame = figure.getBoundingClientRect();
@@ -144,7 +145,9 @@
       const line = style[index];
       series.push({label: data.presets[index].name, stroke: line.stroke, width: line.width, dash: line.dash, points: {show: false}});
       series.push({stroke: 'transparent', width: 0, points: {show: false}}, {stroke: 'transparent', width: 0, points: {show: false}});
-      bands.push({show: banded, series: [series.length - 1, series.length - 2], fill: alpha(line.stroke, isDark() ? 0.16 : 0.12)});
+      if (banded) {
+        bands.push({series: [series.length - 1, series.length - 2], fill: alpha(line.stroke, isDark() ? 0.16 : 0.12)});
+      }
     });
     const colours = getComputedStyle(document.documentElement);
     const ink = printing ? '#333333' : colours.getPropertyValue('--quiet').trim();

@@ -209,8 +209,10 @@ public final class Compare {
                     Words.decimal(figures.whole().updateSeconds(), 1)))
             .orElse("failed: " + run.failure());
         String time = left.isPresent() ? "  " + Words.duration(left.getAsDouble()) + " left" : "";
-        out.printf(Locale.ROOT, "  %d/%d  seed %d  %-" + Math.max(1, widest) + "s  %s%s%n", sofar.runs().size(),
-                sofar.runs().size() + sofar.missing(), run.seed(), run.variant().name(), words, time);
+        int all = sofar.runs().size() + sofar.missing();
+        out.printf(Locale.ROOT,
+                "  %" + Integer.toString(all).length() + "d/%d  seed %d  %-" + Math.max(1, widest) + "s  %s%s%n",
+                sofar.runs().size(), all, run.seed(), run.variant().name(), words, time);
         out.flush();
     }
 

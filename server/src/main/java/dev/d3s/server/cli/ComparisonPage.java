@@ -79,9 +79,7 @@ final class ComparisonPage {
                 Map.entry("verdicts", verdicts(comparison)),
                 Map.entry("tables",
                         FigureTable.of(comparison).stream().map(ComparisonPage::table).collect(Collectors.joining())),
-                Map.entry("band", comparison.seeds().size() >= INTERVAL_SEEDS
-                        ? "the 95 % interval of that mean (Student's t)"
-                        : comparison.seeds().size() == 2 ? "from one seed to the other" : "left out with one seed"),
+                Map.entry("band", prose(band(comparison.seeds().size()))),
                 Map.entry("interval", Integer.toString(setting.evaluationInterval())), //
                 Map.entry("date", escape(date)), //
                 Map.entry("name", escape(name)), //
@@ -145,6 +143,13 @@ final class ComparisonPage {
                 // 2.0E-4 as 2e-4
                 Double.toString(setting.learningRate()).replace(".0E", "e").replace('E', 'e'),
                 setting.evaluationInterval(), setting.size().evaluatedRows());
+    }
+
+    private static String band(int seeds) {
+        if (seeds >= INTERVAL_SEEDS) {
+            return "The band is the 95 % interval of that mean (Student's t).";
+        }
+        return seeds == 2 ? "The band goes from one seed to the other." : "One seed has no band.";
     }
 
     private static String warnings(Comparison comparison) {
