@@ -12,7 +12,8 @@ package dev.d3s.server.advantage;
  * <p>
  * Ours: the standard deviation is unbiased (ddof 1); the divisor is an option, {@link Scale}; a group whose rewards span no
  * more than {@code minRange} is degenerate and all its advantages are exactly 0, because rewards that are equal but for
- * float noise would otherwise be divided by that noise and come out at full size; a rollout without a reward (NaN) leaves
+ * float noise would otherwise be divided by that noise and come out at full size; for the same reason a reward that is the
+ * group's mean but for rounding has advantage 0; a rollout without a reward (NaN) leaves
  * its group's statistics and has advantage 0.
  *
  * <p>
@@ -21,6 +22,8 @@ package dev.d3s.server.advantage;
 public final class GroupRelativeAdvantage {
     /** Keeps the quotient bounded when rewards of a group hardly differ. */
     private static final double EPSILON = 1e-4;
+    /** Of a mean, relative to the span of the values. */
+    private static final double ROUNDING = 1e-12;
 
     private GroupRelativeAdvantage() {}
 
@@ -54,7 +57,7 @@ public final class GroupRelativeAdvantage {
         Moments centred = new Moments();
         for (int i = 0; i < reward.length; i++) {
             if (!Double.isNaN(reward[i])) {
-                advantage[i] = degenerate[group[i]] ? 0 : reward[i] - moments[group[i]].mean;
+                advantage[i] = degenerate[group[i]] ? 0 : moments[group[i]].centred(reward[i]);
                 centred.add(advantage[i]);
             }
         }
@@ -83,6 +86,12 @@ public final class GroupRelativeAdvantage {
             squares += before * (value - mean);
             minimum = Math.min(minimum, value);
             maximum = Math.max(maximum, value);
+        }
+
+        /** The distance to the mean; exactly 0 where it is the mean's own rounding error, which would count as a signal. */
+        double centred(double value) {
+            double distance = value - mean;
+            return Math.abs(distance) <= ROUNDING * (maximum - minimum) ? 0 : distance;
         }
 
         double std() {

@@ -109,6 +109,17 @@ class GroupRelativeAdvantageTest {
     }
 
     @Test
+    void shouldGiveExactlyZeroToARewardThatIsTheMean() {
+        double[] reward = {0.1, 0.2, 0.3};
+        assertThat(0.2 - (0.1 + 0.2 + 0.3) / 3).as("what a plain difference leaves").isNotZero();
+        for (Scale scale : Scale.values()) {
+            double[] advantage = GroupRelativeAdvantage.of(reward, new int[3], 1, scale, MIN_RANGE).advantage();
+            assertThat(advantage[1]).isZero();
+            assertThat(advantage[0]).isNegative().isCloseTo(-advantage[2], within(1e-12));
+        }
+    }
+
+    @Test
     void shouldLeaveUngradedRolloutsOutOfTheStatistics() {
         double nan = Double.NaN;
         Advantages advantages = GroupRelativeAdvantage.of(new double[]{1, nan, 0, nan, nan, 5, nan, nan, nan},
