@@ -18,7 +18,7 @@ record Verdict(Summary summary, Outcome outcome, List<String> reasons) {
     static final double UPDATE_SHARE = 0.5;
     static final String EXPECTATION = String.format(Locale.ROOT,
             "The expectation: a final accuracy that is not significantly below GRPO's, and GRPO's final accuracy less one"
-                    + " point reached by every seed with at most %s of GRPO's trained tokens and %s of its update seconds, in whole per cents.",
+                    + " point reached by every seed with at most %s of GRPO's trained tokens and %s of its update seconds.",
             Words.share(TRAINED_SHARE), Words.share(UPDATE_SHARE));
 
     /** From best to worst. */
@@ -59,31 +59,26 @@ record Verdict(Summary summary, Outcome outcome, List<String> reasons) {
                     + " never came within a point of GRPO's final accuracy");
         }
         if (reach.missed() < reach.seeds()) {
-            if (above(reach.trainedRatio(), TRAINED_SHARE)) {
-                reasons.add("it took " + Words.share(reach.trainedRatio()) + " of the trained tokens");
+            if (reach.trainedRatio() > TRAINED_SHARE) {
+                reasons.add("it took " + Words.percent(reach.trainedRatio()) + " of the trained tokens");
             }
-            if (above(reach.updateRatio(), UPDATE_SHARE)) {
-                reasons.add("it took " + Words.share(reach.updateRatio()) + " of the update seconds");
+            if (reach.updateRatio() > UPDATE_SHARE) {
+                reasons.add("it took " + Words.percent(reach.updateRatio()) + " of the update seconds");
             }
         }
         if (!reasons.isEmpty()) {
             return new Verdict(summary, Outcome.NOT_MET, reasons);
         }
-        if (above(reach.trainedRatioWorst(), TRAINED_SHARE)) {
-            reasons.add("one seed took " + Words.share(reach.trainedRatioWorst()) + " of the trained tokens");
+        if (reach.trainedRatioWorst() > TRAINED_SHARE) {
+            reasons.add("one seed took " + Words.percent(reach.trainedRatioWorst()) + " of the trained tokens");
         }
-        if (above(reach.updateRatioWorst(), UPDATE_SHARE)) {
-            reasons.add("one seed took " + Words.share(reach.updateRatioWorst()) + " of the update seconds");
+        if (reach.updateRatioWorst() > UPDATE_SHARE) {
+            reasons.add("one seed took " + Words.percent(reach.updateRatioWorst()) + " of the update seconds");
         }
         if (!reasons.isEmpty()) {
             return new Verdict(summary, Outcome.ON_AVERAGE, reasons);
         }
         return new Verdict(summary, Outcome.EVERY_SEED, List.of());
-    }
-
-    /** In whole per cents: a quarter of the rollouts has a quarter of the tokens but for a rollout's length. */
-    private static boolean above(double ratio, double share) {
-        return Math.round(100 * ratio) > Math.round(100 * share);
     }
 
     /** Of everything that is compared with the baseline. */

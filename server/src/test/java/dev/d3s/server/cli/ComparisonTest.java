@@ -123,8 +123,8 @@ class ComparisonTest {
         assertThat(Verdict.of(comparison)).singleElement()
             .satisfies(verdict -> {
                 assertThat(verdict.outcome()).isEqualTo(Outcome.ON_AVERAGE);
-                assertThat(verdict.reasons()).containsExactly("one seed took 30 % of the trained tokens",
-                        "one seed took 75 % of the update seconds");
+                assertThat(verdict.reasons()).containsExactly("one seed took 30.0 % of the trained tokens",
+                        "one seed took 75.0 % of the update seconds");
             });
     }
 
@@ -151,7 +151,7 @@ class ComparisonTest {
         assertThat(verdicts).extracting(verdict -> verdict.summary().variant()).containsExactly(D3S, HALF);
         assertThat(verdicts.getFirst().outcome()).isEqualTo(Outcome.NOT_MET);
         assertThat(verdicts.getFirst().words()).isEqualTo("not met (1 of 2 seeds never came within a point of GRPO's"
-                + " final accuracy; it took 27 % of the trained tokens; it took 67 % of the update seconds). Final"
+                + " final accuracy; it took 26.7 % of the trained tokens; it took 66.7 % of the update seconds). Final"
                 + " accuracy 52.3 %, -4.3 ± 12.7 points against GRPO's; within a point of it after 27 % of GRPO's"
                 + " trained tokens and 67 % of its update seconds.");
         assertThat(verdicts.get(1).words()).isEqualTo("unknown (no run succeeded).");
@@ -168,13 +168,14 @@ class ComparisonTest {
     }
 
     @Test
-    void shouldCompareSharesInWholePerCents() {
-        // 504 and 510 of 2000 tokens are 25 % and 26 %
+    void shouldNotRoundAShare() {
+        // 500 and 504 of 2000 tokens
         Comparison close = Comparisons.of(grpo(0, 0.2, 0.5, 0.9, 0.9, 0.9),
-                Comparisons.run(D3S, 0, null, Comparisons.csv(252, 0.25, 0.2, 0.5, 0.9, 0.9, 0.9)),
-                Comparisons.run(HALF, 0, null, Comparisons.csv(255, 0.25, 0.2, 0.5, 0.9, 0.9, 0.9)));
+                Comparisons.run(D3S, 0, null, Comparisons.csv(250, 0.25, 0.2, 0.5, 0.9, 0.9, 0.9)),
+                Comparisons.run(HALF, 0, null, Comparisons.csv(252, 0.25, 0.2, 0.5, 0.9, 0.9, 0.9)));
 
         assertThat(Verdict.of(close)).extracting(Verdict::outcome).containsExactly(Outcome.EVERY_SEED, Outcome.NOT_MET);
+        assertThat(Verdict.of(close).get(1).reasons()).containsExactly("it took 25.2 % of the trained tokens");
     }
 
     @Test
