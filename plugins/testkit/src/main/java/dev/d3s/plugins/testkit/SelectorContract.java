@@ -271,7 +271,7 @@ public abstract class SelectorContract<T, F extends PluginFactory<? extends T>, 
     }
 
     @Test
-    @DisplayName("A StatefulSelector saves its state before the first step and after each, in bytes of their own")
+    @DisplayName("A StatefulSelector saves its state after each step, in bytes of their own")
     final void shouldSaveItsState() {
         forEachConfiguration(made -> {
             T selector = made.fresh();
@@ -281,32 +281,30 @@ public abstract class SelectorContract<T, F extends PluginFactory<? extends T>, 
             }
             List<byte[]> states = new ArrayList<>();
             List<byte[]> copies = new ArrayList<>();
-            int step = 0;
             for (Call<B> call : steps()) {
+                answer(selector, call.with(copy(call.batch())));
+                String when = ": saveState() after " + (states.size() + 1) + " steps ";
                 byte @Nullable [] state;
                 try {
                     state = stateful.saveState();
                 } catch (RuntimeException | StackOverflowError | LinkageError e) {
-                    fail(made + ": saveState() after " + step + " steps threw " + e
-                            + ": save also what is still empty.", e);
+                    fail(made + when + "threw " + e + ": save also what is still empty.", e);
                     return;
                 }
                 if (state == null) {
-                    fail(made + ": saveState() after " + step + " steps returned null: return bytes, possibly none.");
+                    fail(made + when + "returned null: return bytes, possibly none.");
                     return;
                 }
                 if (state.length > StatefulSelector.MAXIMUM_BYTES) {
-                    fail(made + ": saveState() after " + step + " steps returned " + state.length
-                            + " bytes: return at most " + StatefulSelector.MAXIMUM_BYTES + ".");
+                    fail(made + when + "returned " + state.length + " bytes: return at most "
+                            + StatefulSelector.MAXIMUM_BYTES + ".");
                 }
                 states.add(state);
                 copies.add(state.clone());
-                answer(selector, call.with(copy(call.batch())));
-                step++;
             }
             for (int i = 0; i < states.size(); i++) {
                 if (!Arrays.equals(states.get(i), copies.get(i))) {
-                    fail(made + ": the bytes saved after " + i
+                    fail(made + ": the bytes saved after " + (i + 1)
                             + " steps changed later: return a new array from each saveState().");
                 }
             }
@@ -324,7 +322,6 @@ public abstract class SelectorContract<T, F extends PluginFactory<? extends T>, 
             if (stateful == null) {
                 return;
             }
-            saved(stateful);
             for (int i = 0; i < steps.size(); i++) {
                 if (!Arrays.deepEquals(content(selector, steps.get(i).with(copy(steps.get(i).batch()))),
                         unsaved.get(i))) {
@@ -344,7 +341,7 @@ public abstract class SelectorContract<T, F extends PluginFactory<? extends T>, 
                 return;
             }
             List<Call<B>> steps = steps();
-            for (int from = 0; from < steps.size(); from++) {
+            for (int from = 1; from < steps.size(); from++) {
                 T saver = made.fresh();
                 contents(saver, steps.subList(0, from));
                 byte[] state = saved((StatefulSelector) saver);

@@ -199,10 +199,10 @@ class RolloutSelectorContractTest {
                         return unchecked(null);
                     }
                 }, "shouldSaveItsState", "return bytes, possibly none"),
-                state("cannot save before the first step", () -> new Counting() {
+                state("cannot save after one step", () -> new Counting() {
                     @Override
                     public byte[] saveState() {
-                        if (seen == 0) {
+                        if (seen < 2) {
                             throw new IllegalStateException("nothing yet");
                         }
                         return super.saveState();
