@@ -3,10 +3,7 @@ package dev.d3s.server;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
-import java.io.OutputStream;
 import java.lang.reflect.Method;
-import java.net.URISyntaxException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -15,17 +12,15 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeSet;
-import java.util.jar.JarEntry;
-import java.util.jar.JarOutputStream;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collector;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-import javax.tools.ToolProvider;
-
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -33,15 +28,18 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.d3s.server.config.D3sConfig;
 import dev.d3s.server.plugin.PluginDescription;
-import dev.d3s.server.plugin.PluginKind;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.selection.Preset;
 import dev.d3s.server.selection.Presets;
 import dev.d3s.server.training.Metric;
 import dev.d3s.spi.ConfigKey;
 import dev.d3s.spi.Plugin;
+import dev.d3s.spi.PluginFactory;
 import dev.d3s.spi.RewardFunction;
-import dev.d3s.spi.RewardInput;
+import dev.d3s.spi.RolloutSelector;
+import dev.d3s.spi.Schedule;
+import dev.d3s.spi.StatefulSelector;
+import dev.d3s.spi.TokenSelector;
 import io.smallrye.config.WithDefault;
 
 /** Holds what people read about the server to the code. */
@@ -49,8 +47,10 @@ class ReadmeTest {
     private static final Path PROJECT = Path.of("..").toAbsolutePath().normalize();
     private static final Pattern LINK = Pattern.compile("\\]\\(([^)#:]+)(?:#[^)]*)?\\)");
 
-    @TempDir
-    Path directory;
+    /** A fenced block: the file it quotes, where it names one, its language and its content. */
+    private static final Pattern FENCE = Pattern.compile("(?:<!-- (\\S+) -->\n)?^```(\\w*)\n(.*?)^```$",
+            Pattern.DOTALL | Pattern.MULTILINE);
+    private static final Collector<CharSequence, ?, String> LINES = Collectors.joining("\n", "", "\n");
 
     private static String text(String file) {
         try {
@@ -197,7 +197,7 @@ class ReadmeTest {
     }
 
     static List<String> documents() throws IOException {
-        try (Stream<Path> files = Files.walk(PROJECT, 2)) {
+        try (Stream<Path> files = Files.walk(PROJECT, 3)) {
             return files.filter(file -> file.getFileName().toString().endsWith(".md"))
                 .map(file -> PROJECT.relativize(file).toString())
                 .sorted()
@@ -213,44 +213,66 @@ class ReadmeTest {
             .forEach(link -> assertThat(PROJECT.resolve(file).resolveSibling(link.group(1))).exists());
     }
 
+    /** What the guide shows is compiled, tested and run: a fence is a file of the example, or a region of one. */
     @Test
-    void shouldRunThePluginOfTheContract() throws Exception {
-        String readme = text("spi/README.md");
-        Matcher code = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL).matcher(readme);
-        assertThat(code.find()).isTrue();
-        Path source = Files.writeString(directory.resolve("BrevityPlugin.java"), code.group(1));
-        Path classes = Files.createDirectory(directory.resolve("classes"));
-        assertThat(ToolProvider.getSystemJavaCompiler()
-            .run(null, null, null, "-proc:none", "-classpath", location(Plugin.class), "-d", classes.toString(),
-                    source.toString()))
-            .isZero();
-        Path plugins = Files.createDirectory(directory.resolve("plugins"));
-        jar(classes, plugins.resolve("brevity.jar"));
-        try (PluginRegistry registry = PluginRegistry.discover(plugins)) {
-            assertThat(registry.problems()).isEmpty();
-            assertThat(registry.names(PluginKind.REWARD_FUNCTION)).contains("brevity");
-            try (RewardFunction brevity = registry.rewardFunction("brevity", Map.of("characters", 3))) {
-                assertThat(brevity.score(new RewardInput("1+1=", "two", false, Map.of()))).isEqualTo(1);
-                assertThat(brevity.score(new RewardInput("1+2=", "three", false, Map.of()))).isZero();
+    void shouldShowCodeThatIsBuilt() {
+        String guide = text("spi/README.md");
+        List<MatchResult> fences = FENCE.matcher(guide).results().toList();
+        assertThat(fences).filteredOn(fence -> fence.group(2).equals("java")).hasSizeGreaterThan(6);
+        for (MatchResult fence : fences) {
+            if (!List.of("", "sh").contains(fence.group(2))) {
+                assertThat(fence.group(1)).as("where this is from:\n%s", fence.group(3)).isNotNull();
+                assertThat(fence.group(3)).isEqualTo(quoted("spi/" + fence.group(1)));
             }
         }
     }
 
-    private static String location(Class<?> type) throws URISyntaxException {
-        return Path.of(type.getProtectionDomain().getCodeSource().getLocation().toURI()).toString();
+    /** A file, or what stands in it between the comments that name a region and its end, moved to the left. */
+    private static String quoted(String reference) {
+        String[] parts = reference.split("#", 2);
+        List<String> lines = text(parts[0]).lines().toList();
+        if (parts.length > 1) {
+            int start = IntStream.range(0, lines.size())
+                .filter(i -> lines.get(i).matches(" *(//|<!--) region " + parts[1] + "( -->)?"))
+                .findFirst()
+                .orElseThrow(() -> new AssertionError("There is no region " + reference));
+            List<String> region = lines.subList(start + 1, lines.size())
+                .stream()
+                .takeWhile(line -> !line.contains(" endregion"))
+                .toList();
+            int indent = region.stream()
+                .filter(line -> !line.isBlank())
+                .mapToInt(line -> line.length() - line.stripLeading().length())
+                .min()
+                .orElse(0);
+            return region.stream().map(line -> line.isBlank() ? "" : line.substring(indent)).collect(LINES);
+        }
+        return lines.stream().collect(LINES);
     }
 
-    private static void jar(Path classes, Path target) throws IOException {
-        try (OutputStream out = Files.newOutputStream(target);
-                JarOutputStream jar = new JarOutputStream(out);
-                Stream<Path> files = Files.walk(classes)) {
-            List<Path> content = files.filter(Files::isRegularFile).toList();
-            for (Path file : content) {
-                jar.putNextEntry(new JarEntry(classes.relativize(file).toString()));
-                Files.copy(file, jar);
-            }
-            jar.putNextEntry(new JarEntry("META-INF/services/dev.d3s.spi.Plugin"));
-            jar.write("org.example.brevity.BrevityPlugin\n".getBytes(StandardCharsets.UTF_8));
-        }
+    @ParameterizedTest
+    @ValueSource(classes = {Plugin.class, PluginFactory.class, RolloutSelector.class, TokenSelector.class,
+            StatefulSelector.class, Schedule.class, RewardFunction.class})
+    void shouldNumberTheGuaranteesAsTheJavadocDoes(Class<?> type) {
+        String source = text("spi/src/main/java/" + type.getName().replace('.', '/') + ".java");
+        List<String> promised = Pattern.compile("<li>(.*?)</li>", Pattern.DOTALL)
+            .matcher(source)
+            .results()
+            .map(item -> item.group(1)
+                .replaceAll("\\{@value[^}]*}", String.valueOf(StatefulSelector.MAXIMUM_BYTES))
+                .replaceAll("\\{@(?:link|code) #?([^}]*)}", "`$1`")
+                .replaceAll("\\s+\\* ", " ")
+                .strip())
+            .toList();
+        String guide = section("spi/README.md", "### Guarantees");
+        int start = guide.indexOf("**`" + type.getSimpleName() + "`**");
+        assertThat(start).isNotNegative();
+        int next = guide.indexOf("**`", start + 5);
+        List<String> shown = Pattern.compile("^\\d+\\. ", Pattern.MULTILINE)
+            .splitAsStream(guide.substring(start, next < 0 ? guide.length() : next))
+            .skip(1)
+            .map(item -> item.replaceAll("\\s+", " ").strip())
+            .toList();
+        assertThat(shown).isNotEmpty().isEqualTo(promised);
     }
 }

@@ -40,12 +40,21 @@ final class ServerProcess implements AutoCloseable {
     private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
     private final URI base;
 
-    /** Starts it as the launcher does, on a port that is free, and waits until it listens. */
-    ServerProcess(Path home) throws Exception {
-        process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Dd3s.home=" + home,
-                "-Dquarkus.http.port=0", "-jar",
-                Path.of("target", "quarkus-app", "quarkus-run.jar").toAbsolutePath().toString(), "serve")
+    /**
+     * Starts it as the launcher does, on a port that is free, and waits until it listens.
+     *
+     * @param settings more of them, as options of the JVM
+     */
+    ServerProcess(Path home, String... settings) throws Exception {
+        List<String> command = new ArrayList<>(
+                List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow",
+                        "-Dd3s.home=" + home, "-Dquarkus.http.port=0"));
+        command.addAll(List.of(settings));
+        command.addAll(
+                List.of("-jar", Path.of("target", "quarkus-app", "quarkus-run.jar").toAbsolutePath().toString(),
+                        "serve"));
+        process = new ProcessBuilder(command)
             .redirectErrorStream(true)
             .start();
         Thread.ofVirtual().start(this::readLog);
@@ -97,6 +106,11 @@ final class ServerProcess implements AutoCloseable {
     }
 
     // ---------------------------------------------------------------- requests
+
+    /** Where it listens, without a slash at the end. */
+    String address() {
+        return base.toString();
+    }
 
     private HttpRequest.Builder request(String path) {
         return HttpRequest.newBuilder(base.resolve(path)).timeout(DEADLINE);
