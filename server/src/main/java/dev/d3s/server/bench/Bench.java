@@ -67,7 +67,7 @@ public final class Bench {
             new Line("update_peak_keep_50", "update: peak memory at 50 %, over all", "0.68"),
             new Line("update_peak_keep_20", "update: peak memory at 20 %, over all", "0.48"),
             new Line("update_peak_half_keep_40", "update: peak memory for half the rollouts, 40 %", "0.31"),
-            new Line("update_gemm_share", "update: share of the GEMM peak of one core", ""),
+            new Line("update_gemm_share", "update: share of the GEMM peak of all cores", ""),
             new Line("small_update_speedup_workers", "update, demo model: two workers over one", ""),
             new Line("small_update_speedup_threads", "update, demo model: two threads in one worker over one", ""));
 
