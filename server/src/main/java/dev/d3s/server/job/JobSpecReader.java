@@ -9,11 +9,9 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Pattern;
 
-import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.advantage.Scale;
@@ -21,7 +19,6 @@ import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.job.JobSpec.Hyperparameters;
 import dev.d3s.server.job.Section.Range;
-import dev.d3s.server.plugin.PluginDescription;
 import dev.d3s.server.plugin.PluginKind;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.selection.Preset;
@@ -38,24 +35,17 @@ import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
 import dev.d3s.server.training.TrainingSettings;
 import dev.d3s.server.training.UpdateSettings;
-import dev.d3s.spi.ConfigProblem;
-import dev.d3s.spi.D3sException;
-import dev.d3s.spi.ErrorCategory;
-import dev.d3s.spi.InvalidConfigException;
 
 /**
  * Reads the JSON of a job. Every rule about it is here: members, defaults, ranges, and that what it names exists. All mistakes
  * are reported at once, each with its path and the fix. Thread-safe.
  */
 final class JobSpecReader {
-    private static final Logger LOG = Logger.getLogger(JobSpecReader.class);
     private static final int MOST_STEPS = 100_000_000;
     private static final Range KEEP_RATIO = Range.above(0, 1);
     private static final Pattern SUFFIX = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
-    private static final String PYTHON_REFUSED = "Graders of type 'python' are refused: this server runs no Python. Write the "
-            + "reward as a plugin in Java, or, once this server has it, put it behind a URL for a grader of type 'http'.";
 
-    private final PluginRegistry plugins;
+    private final PluginReader plugins;
     private final References references;
     private final boolean stored;
 
@@ -64,7 +54,7 @@ final class JobSpecReader {
     }
 
     private JobSpecReader(PluginRegistry plugins, References references, boolean stored) {
-        this.plugins = plugins;
+        this.plugins = new PluginReader(plugins, stored);
         this.references = references;
         this.stored = stored;
     }
@@ -151,7 +141,7 @@ final class JobSpecReader {
     // ---------------------------------------------------------------- the two methods
 
     private Read reinforcement(Section details, Files files) {
-        PluginChoice grader = grader(details, true);
+        PluginChoice grader = plugins.grader(details);
         Section hyperparameters = details.section("hyperparameters", true);
         int epochs = hyperparameters.whole("n_epochs", 1, 1, 1_000_000);
         int batchSize = hyperparameters.whole("batch_size", 16, 1, 65_536);
@@ -221,7 +211,7 @@ final class JobSpecReader {
     }
 
     private Read supervised(Section details, Files files) {
-        PluginChoice grader = details.given("grader") == null ? null : grader(details, false);
+        PluginChoice grader = details.given("grader") == null ? null : plugins.grader(details);
         Section hyperparameters = details.section("hyperparameters", true);
         int epochs = hyperparameters.whole("n_epochs", 1, 1, 1_000_000);
         int givenBatchSize = hyperparameters.whole("batch_size", 16, 1, 65_536);
@@ -308,7 +298,7 @@ final class JobSpecReader {
     }
 
     private SelectionSettings selection(Section level, PluginKind kind, SelectionSettings preset) {
-        PluginChoice selector = plugin(level, "selector", kind, preset.selector());
+        PluginChoice selector = plugins.choice(level, "selector", kind, preset.selector());
         double from = preset.keepFrom();
         double to = preset.keepTo();
         JsonNode keep = level.given("keep");
@@ -322,152 +312,8 @@ final class JobSpecReader {
             to = from;
         }
         level.expanded().putObject("keep").put("from", from).put("to", to);
-        PluginChoice schedule = plugin(level, "schedule", PluginKind.SCHEDULE, preset.schedule());
+        PluginChoice schedule = plugins.choice(level, "schedule", PluginKind.SCHEDULE, preset.schedule());
         return new SelectionSettings(selector, from, to, schedule);
-    }
-
-    private PluginChoice plugin(Section parent, String member, PluginKind kind, PluginChoice preset) {
-        JsonNode given = parent.given(member);
-        String name = preset.name();
-        ObjectNode config = given == null ? toJson(preset.config()) : JsonNodeFactory.instance.objectNode();
-        String nameMember = member;
-        if (given instanceof ObjectNode) {
-            Section choice = parent.section(member);
-            name = choice.requiredText("name", "the name of a " + kind.words() + " from GET /v1/plugins");
-            nameMember = member + ".name";
-            JsonNode givenConfig = choice.given("config");
-            if (givenConfig instanceof ObjectNode object) {
-                config = object;
-            } else if (givenConfig != null) {
-                choice.mistake("config", "invalid_type", "'" + choice.pathOf("config") + "' must be an object.");
-            }
-            choice.finish();
-        } else if (given != null && given.isTextual()) {
-            name = given.textValue();
-        } else if (given != null) {
-            parent.mistake(member, "invalid_type", "'" + parent.pathOf(member) + "' must be the name of a "
-                    + kind.words() + " or {\"name\": ..., \"config\": {...}}, not " + Section.shown(given) + ".");
-        }
-        Map<String, Object> effective = configured(parent, kind, name, nameMember, member + ".config.", config);
-        ObjectNode expanded = parent.expanded().putObject(member);
-        expanded.put("name", name);
-        expanded.set("config", toJson(effective));
-        return new PluginChoice(name, effective);
-    }
-
-    private PluginChoice grader(Section details, boolean required) {
-        JsonNode given = details.given("grader");
-        if (!(given instanceof ObjectNode object)) {
-            details.mistake("grader", given == null ? "missing_required_parameter" : "invalid_type",
-                    "'" + details.pathOf("grader") + "' is required and must be an object such as {\"type\": "
-                            + "\"string_check\", \"input\": \"{{sample.output_text}}\", \"reference\": "
-                            + "\"{{item.answer}}\", \"operation\": \"eq\"}; known types: "
-                            + names(PluginKind.REWARD_FUNCTION) + ".");
-            return PluginChoice.of("");
-        }
-        String type = object.path("type").asText("");
-        if (type.equals("python")) {
-            details.mistake("grader.type", "unknown_plugin", PYTHON_REFUSED);
-            return PluginChoice.of(type);
-        }
-        ObjectNode config = object.deepCopy();
-        config.remove("type");
-        // OpenAI's graders carry a name that only labels them; a plugin that wants it declares it
-        boolean labelled = find(PluginKind.REWARD_FUNCTION, type)
-            .map(plugin -> plugin.keys().stream().noneMatch(key -> key.name().equals("name")))
-            .orElse(true);
-        if (labelled) {
-            config.remove("name");
-        }
-        Map<String, Object> effective = configured(details, PluginKind.REWARD_FUNCTION, type, "grader.type", "grader.",
-                config);
-        ObjectNode expanded = details.expanded().putObject("grader");
-        expanded.put("type", type);
-        if (labelled && object.hasNonNull("name")) {
-            expanded.set("name", object.get("name"));
-        }
-        expanded.setAll(toJson(effective));
-        // nested members were read as text; show them as they were written
-        object.properties().forEach(member -> {
-            if (member.getValue().isContainerNode()) {
-                expanded.set(member.getKey(), member.getValue());
-            }
-        });
-        return new PluginChoice(type, effective);
-    }
-
-    private Map<String, Object> configured(Section parent, PluginKind kind, String name, String nameMember,
-            String configPrefix, ObjectNode config) {
-        if (stored) {
-            return values(config);
-        }
-        if (name.isEmpty() && !nameMember.equals("grader.type")) {
-            return Map.of(); // its absence is a mistake already
-        }
-        try {
-            return plugins.configured(kind, name, values(config));
-        } catch (InvalidConfigException e) {
-            for (ConfigProblem problem : e.problems()) {
-                parent.mistake(configPrefix + problem.key(), "invalid_config", problem.message());
-            }
-            return Map.of();
-        } catch (D3sException e) {
-            // a plugin that cannot be made is a mistake among the others: the request is answered once, with all of them
-            if (e.category() != ErrorCategory.USER) {
-                LOG.errorf(e, "A job was refused: %s", e.text());
-            }
-            parent.mistake(nameMember, e.code(), e.text());
-            return Map.of();
-        }
-    }
-
-    private Optional<PluginDescription> find(PluginKind kind, String name) {
-        return plugins.descriptions()
-            .stream()
-            .filter(plugin -> plugin.kind() == kind && plugin.name().equals(name))
-            .findFirst();
-    }
-
-    private String names(PluginKind kind) {
-        return String.join(", ", plugins.descriptions()
-            .stream()
-            .filter(plugin -> plugin.kind() == kind)
-            .map(PluginDescription::name)
-            .toList());
-    }
-
-    /** Plain values of a configuration; a nested value is handed over as its JSON text. */
-    private static Map<String, Object> values(ObjectNode config) {
-        Map<String, Object> values = new LinkedHashMap<>();
-        config.properties().forEach(member -> {
-            JsonNode value = member.getValue();
-            if (value.isBoolean()) {
-                values.put(member.getKey(), value.booleanValue());
-            } else if (value.isIntegralNumber() && value.canConvertToLong()) {
-                values.put(member.getKey(), value.longValue());
-            } else if (value.isNumber()) {
-                values.put(member.getKey(), value.doubleValue());
-            } else if (value.isTextual()) {
-                values.put(member.getKey(), value.textValue());
-            } else if (!value.isNull()) {
-                values.put(member.getKey(), value.toString());
-            }
-        });
-        return values;
-    }
-
-    private static ObjectNode toJson(Map<String, Object> values) {
-        ObjectNode node = JsonNodeFactory.instance.objectNode();
-        values.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(entry -> {
-            switch (entry.getValue()) {
-                case Boolean flag -> node.put(entry.getKey(), flag);
-                case Long whole -> node.put(entry.getKey(), whole);
-                case Integer whole -> node.put(entry.getKey(), whole.longValue());
-                case Number real -> node.put(entry.getKey(), real.doubleValue());
-                case Object text -> node.put(entry.getKey(), text.toString());
-            }
-        });
-        return node;
     }
 
     private static void refuse(Section hyperparameters, String name, String instead) {
