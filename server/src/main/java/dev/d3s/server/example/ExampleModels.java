@@ -35,7 +35,7 @@ public final class ExampleModels {
     }
 
     private static ModelConfig write(Path directory, int vocabulary, int context, long seed) throws IOException {
-        ModelConfig config = new ModelConfig(vocabulary, 96, 3, 6, 2, 16, 256, context, 10_000, 1e-6, true,
+        ModelConfig config = ModelConfig.qwen2(vocabulary, 96, 3, 6, 2, 16, 256, context, 10_000, 1e-6, true,
                 List.of(0));
         try (MemoryWeights weights = RandomInitialization.of(config, seed, RANGE)) {
             ModelDirectory.write(directory, config, weights, directory);

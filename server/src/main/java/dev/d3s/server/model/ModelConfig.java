@@ -3,8 +3,9 @@ package dev.d3s.server.model;
 import java.util.List;
 
 /**
- * The numbers of a decoder-only transformer of the Qwen2 family, as {@code config.json} gives them.
+ * The numbers of a decoder-only transformer, as {@code config.json} gives them.
  *
+ * @param architecture its family
  * @param vocabularySize V, rows of the embedding
  * @param hiddenSize width of the residual stream
  * @param layers decoder layers
@@ -13,16 +14,28 @@ import java.util.List;
  * @param headDim width of one head
  * @param intermediateSize width of the SwiGLU MLP
  * @param contextLength {@code max_position_embeddings}: prompt and completion tokens together
- * @param ropeTheta base of the rotary embedding
+ * @param rotary how positions enter attention
  * @param rmsNormEpsilon added to the mean square
+ * @param queryKeyValueBias whether the query, key and value projections have biases
+ * @param queryKeyNorm whether each query and key head is normalised (RMSNorm over its width) before it is turned
  * @param tiedEmbeddings whether the lm_head is the embedding
  * @param endOfSequenceTokens ids that end a completion, at least one
  */
-public record ModelConfig(int vocabularySize, int hiddenSize, int layers, int heads, int keyValueHeads, int headDim,
-        int intermediateSize, int contextLength, double ropeTheta, double rmsNormEpsilon, boolean tiedEmbeddings,
+public record ModelConfig(Architecture architecture, int vocabularySize, int hiddenSize, int layers, int heads,
+        int keyValueHeads, int headDim, int intermediateSize, int contextLength, RotaryEmbedding rotary,
+        double rmsNormEpsilon, boolean queryKeyValueBias, boolean queryKeyNorm, boolean tiedEmbeddings,
         List<Integer> endOfSequenceTokens) {
     public ModelConfig {
         endOfSequenceTokens = List.copyOf(endOfSequenceTokens);
+    }
+
+    /** A Qwen2 model. */
+    public static ModelConfig qwen2(int vocabularySize, int hiddenSize, int layers, int heads, int keyValueHeads,
+            int headDim, int intermediateSize, int contextLength, double ropeTheta, double rmsNormEpsilon,
+            boolean tiedEmbeddings, List<Integer> endOfSequenceTokens) {
+        return new ModelConfig(Architecture.QWEN2, vocabularySize, hiddenSize, layers, heads, keyValueHeads, headDim,
+                intermediateSize, contextLength, RotaryEmbedding.of(ropeTheta), rmsNormEpsilon, true, false,
+                tiedEmbeddings, endOfSequenceTokens);
     }
 
     /** Rows of the packed query, key and value projection: {@code (heads + 2 * keyValueHeads) * headDim}. */

@@ -69,7 +69,8 @@ final class ModelConfigFiles {
         if (problems.size() > before) {
             return null;
         }
-        return new ModelConfig(vocabulary, hidden, layers, heads, keyValueHeads, headDim, intermediate, context, theta,
+        return ModelConfig.qwen2(vocabulary, hidden, layers, heads, keyValueHeads, headDim, intermediate, context,
+                theta,
                 epsilon, tied, ends);
     }
 
@@ -91,9 +92,9 @@ final class ModelConfigFiles {
         tree.put("max_position_embeddings", config.contextLength());
         tree.put("hidden_act", "silu");
         tree.put("rms_norm_eps", config.rmsNormEpsilon());
-        tree.put("rope_theta", config.ropeTheta());
+        tree.put("rope_theta", config.rotary().theta());
         if (tree.path("rope_parameters").isObject()) {
-            ((ObjectNode) tree.get("rope_parameters")).put("rope_theta", config.ropeTheta());
+            ((ObjectNode) tree.get("rope_parameters")).put("rope_theta", config.rotary().theta());
         }
         tree.put("tie_word_embeddings", config.tiedEmbeddings());
         tree.put("use_sliding_window", false);

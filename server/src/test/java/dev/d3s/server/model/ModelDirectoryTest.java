@@ -209,7 +209,7 @@ class ModelDirectoryTest {
         change(file, "rope_parameters", "{\"rope_type\": \"default\", \"rope_theta\": 1000000.0}");
         change(file, "layer_types", "[\"full_attention\", \"full_attention\", \"full_attention\"]");
 
-        assertThat(ModelDirectory.config(base).ropeTheta()).isEqualTo(1e6);
+        assertThat(ModelDirectory.config(base).rotary().theta()).isEqualTo(1e6);
     }
 
     @Test

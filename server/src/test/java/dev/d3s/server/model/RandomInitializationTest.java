@@ -9,7 +9,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RandomInitializationTest {
-    private static final ModelConfig CONFIG = new ModelConfig(500, 64, 2, 4, 2, 16, 128, 64, 10_000, 1e-6, false,
+    private static final ModelConfig CONFIG = ModelConfig.qwen2(500, 64, 2, 4, 2, 16, 128, 64, 10_000, 1e-6, false,
             List.of(0));
 
     @Test

@@ -21,7 +21,7 @@ import dev.d3s.server.model.Weights;
 import dev.d3s.spi.D3sException;
 
 class CompletionServiceTest {
-    private static final ModelConfig CONFIG = new ModelConfig(257, 16, 1, 1, 1, 16, 16, 64, 10_000, 1e-6, true,
+    private static final ModelConfig CONFIG = ModelConfig.qwen2(257, 16, 1, 1, 1, 16, 16, 64, 10_000, 1e-6, true,
             List.of(256));
     private static final Path MODEL = Path.of("models/a");
 

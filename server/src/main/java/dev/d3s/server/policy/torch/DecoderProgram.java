@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 import ai.djl.ndarray.NDArray;
@@ -22,6 +23,8 @@ import ai.djl.pytorch.jni.IValueUtils;
 import ai.djl.pytorch.jni.JniUtils;
 import dev.d3s.natives.TorchScriptProgram;
 import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.ParameterLayout;
+import dev.d3s.server.model.ParameterLayout.Part;
 
 /**
  * {@code policy.torchscript} loaded for one model. Its methods take and return tensors only; a {@link Call} lays them out.
@@ -53,18 +56,33 @@ final class DecoderProgram {
         constants.put("hidden_size", String.valueOf(config.hiddenSize()));
         constants.put("intermediate_size", String.valueOf(config.intermediateSize()));
         constants.put("rms_norm_epsilon", String.valueOf(config.rmsNormEpsilon()));
-        constants.put("tied_embeddings", config.tiedEmbeddings() ? "True" : "False");
+        constants.put("final_norm", String.valueOf(ParameterLayout.finalNorm(config)));
+        constants.put("head", String.valueOf(ParameterLayout.head(config)));
+
+        constants.put("has_query_key_value_bias", literal(config.queryKeyValueBias()));
+        constants.put("query_key_norm", literal(config.queryKeyNorm()));
+        constants.put("layer_parameters", String.valueOf(ParameterLayout.parts(config).size()));
+        for (Part part : Part.values()) {
+            // the program never looks at a part that its layers do not have
+            int offset = part.in(config) ? ParameterLayout.index(config, 0, part) - 1 : 0;
+            constants.put(part.name().toLowerCase(Locale.ROOT), String.valueOf(offset));
+        }
         return constants;
     }
 
-    /** Cosine and sine of position * theta^(-2i / D) for each position, [context length, D], both halves alike. */
+    private static String literal(boolean value) {
+        return value ? "True" : "False";
+    }
+
+    /** Cosine and sine of the angle by which each position turns each pair, [context length, D], both halves alike. */
     private static NDArray[] rotaryTables(NDManager manager, ModelConfig config) {
         int half = config.headDim() / 2;
+        double[] frequencies = config.rotary().frequencies(config.headDim());
         float[] cosine = new float[config.contextLength() * config.headDim()];
         float[] sine = new float[cosine.length];
         for (int position = 0; position < config.contextLength(); position++) {
             for (int index = 0; index < half; index++) {
-                double angle = position * Math.pow(config.ropeTheta(), -2.0 * index / config.headDim());
+                double angle = position * frequencies[index];
                 int at = position * config.headDim() + index;
                 cosine[at] = cosine[at + half] = (float) Math.cos(angle);
                 sine[at] = sine[at + half] = (float) Math.sin(angle);

@@ -35,7 +35,7 @@ import dev.d3s.server.policy.torch.TorchPolicy.Coverage;
  */
 public final class PolicyBenchmark {
     /** 13.5 million parameters, of which the vocabulary is more than half, as in small language models. */
-    private static final ModelConfig MODEL = new ModelConfig(32_768, 256, 6, 8, 4, 32, 704, 512, 1e6, 1e-6, true,
+    private static final ModelConfig MODEL = ModelConfig.qwen2(32_768, 256, 6, 8, 4, 32, 704, 512, 1e6, 1e-6, true,
             List.of(0));
     private static final int ROLLOUTS = 16;
     private static final int PROMPT = 16;
@@ -45,7 +45,7 @@ public final class PolicyBenchmark {
     private static final long WHOLE_LOGITS = 1L << 40;
 
     /** The demo's policy. */
-    private static final ModelConfig SMALL = new ModelConfig(35, 96, 3, 4, 2, 24, 256, 128, 1e4, 1e-6, true,
+    private static final ModelConfig SMALL = ModelConfig.qwen2(35, 96, 3, 4, 2, 24, 256, 128, 1e4, 1e-6, true,
             List.of(0));
     private static final int SMALL_ROLLOUTS = 64;
     private static final int SMALL_TOKENS = 40;

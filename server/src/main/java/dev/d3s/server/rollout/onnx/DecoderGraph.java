@@ -6,10 +6,11 @@ import java.util.List;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Parameter;
 import dev.d3s.server.model.ParameterLayout;
+import dev.d3s.server.model.ParameterLayout.Part;
 import dev.d3s.server.rollout.onnx.OnnxGraph.ElementType;
 
 /**
- * The Qwen2 decoder as one ONNX graph for prefill (S &gt; 1, no past), extension of one sequence (B = 1, S &gt; 1) and
+ * The decoder as one ONNX graph for prefill (S &gt; 1, no past), extension of one sequence (B = 1, S &gt; 1) and
  * decode (S = 1).
  *
  * <p>
@@ -84,40 +85,48 @@ final class DecoderGraph {
         String residual = graph.node("Gather", List.of(weight(0), flat));
         String branch = "";
         for (int layer = 0; layer < config.layers(); layer++) {
-            int first = 1 + layer * ParameterLayout.PER_LAYER;
+            int inputNorm = ParameterLayout.index(config, layer, Part.INPUT_NORM);
             String normalised;
             if (layer == 0) {
-                normalised = graph.node("SimplifiedLayerNormalization", List.of(residual, weight(first)),
+                normalised = graph.node("SimplifiedLayerNormalization", List.of(residual, weight(inputNorm)),
                         OnnxGraph.with("axis", -1), OnnxGraph.with("epsilon", config.rmsNormEpsilon()),
                         OnnxGraph.with("stash_type", 1));
             } else {
-                Normalised next = addAndNormalise(branch, residual, first);
+                Normalised next = addAndNormalise(branch, residual, inputNorm);
                 normalised = next.value;
                 residual = next.residual;
             }
-            String attention = attention(normalised, shape, layer, first);
+            String attention = attention(normalised, shape, layer);
             if (layer == config.layers() - 1) {
                 // From here on positions no longer see each other: only the rows that the head wants go on.
                 attention = graph.node("Gather", List.of(attention, "gather_idx"));
                 residual = graph.node("Gather", List.of(residual, "gather_idx"));
             }
-            String projected = graph.node("Gemm", List.of(attention, weight(first + 3)), OnnxGraph.with("transB", 1));
-            Normalised after = addAndNormalise(projected, residual, first + 4);
+            String projected = graph.node("Gemm", List.of(attention, weight(layer, Part.ATTENTION_OUTPUT)),
+                    OnnxGraph.with("transB", 1));
+            Normalised after = addAndNormalise(projected, residual,
+                    ParameterLayout.index(config, layer, Part.MLP_NORM));
             residual = after.residual;
-            branch = feedForward(after.value, first);
+            branch = feedForward(after.value, layer);
         }
-        return addAndNormalise(branch, residual, 1 + config.layers() * ParameterLayout.PER_LAYER).value;
+        return addAndNormalise(branch, residual, ParameterLayout.finalNorm(config)).value;
     }
 
-    private String attention(String normalised, String shape, int layer, int first) {
-        String packed = graph.node("Gemm", List.of(normalised, weight(first + 1), weight(first + 2)),
-                OnnxGraph.with("transB", 1));
+    private String attention(String normalised, String shape, int layer) {
+        List<String> projection = new ArrayList<>(List.of(normalised, weight(layer, Part.QUERY_KEY_VALUE)));
+        if (Part.QUERY_KEY_VALUE_BIAS.in(config)) {
+            projection.add(weight(layer, Part.QUERY_KEY_VALUE_BIAS));
+        }
+        String packed = graph.node("Gemm", projection, OnnxGraph.with("transB", 1));
         String rows = graph.node("Reshape", List.of(packed, shape));
+        List<String> inputs = new ArrayList<>(config.queryKeyNorm()
+                ? normalisedHeads(rows, layer)
+                : List.of(rows, "", ""));
+        inputs.addAll(List.of("past." + layer + ".key", "past." + layer + ".value", "seqlens_k", "total_length",
+                graph.external(COSINE, positions, config.headDim() / 2),
+                graph.external(SINE, positions, config.headDim() / 2)));
         String output = "attention." + layer;
-        graph.add(OnnxGraph.RUNTIME, "GroupQueryAttention",
-                List.of(rows, "", "", "past." + layer + ".key", "past." + layer + ".value", "seqlens_k",
-                        "total_length", graph.external(COSINE, positions, config.headDim() / 2),
-                        graph.external(SINE, positions, config.headDim() / 2)),
+        graph.add(OnnxGraph.RUNTIME, "GroupQueryAttention", inputs,
                 List.of(output, "present." + layer + ".key", "present." + layer + ".value"),
                 OnnxGraph.with("num_heads", config.heads()), OnnxGraph.with("kv_num_heads", config.keyValueHeads()),
                 OnnxGraph.with("do_rotary", 1), OnnxGraph.with("rotary_interleaved", 0));
@@ -125,15 +134,32 @@ final class DecoderGraph {
                 List.of(output, graph.integers(-1, (long) config.heads() * config.headDim())));
     }
 
+    /** Query, key and value of the packed projection, with each query and key head normalised over its width. */
+    private List<String> normalisedHeads(String packed, int layer) {
+        long queries = (long) config.heads() * config.headDim();
+        long keys = (long) config.keyValueHeads() * config.headDim();
+        List<String> parts = graph.nodes("", "Split", 3, List.of(packed, graph.integers(queries, keys, keys)),
+                OnnxGraph.with("axis", -1));
+        return List.of(normalisedHeads(parts.get(0), config.heads(), weight(layer, Part.QUERY_NORM)),
+                normalisedHeads(parts.get(1), config.keyValueHeads(), weight(layer, Part.KEY_NORM)), parts.get(2));
+    }
+
+    private String normalisedHeads(String rows, long heads, String gain) {
+        String split = graph.node("Reshape", List.of(rows, graph.integers(0, 0, heads, config.headDim())));
+        String normalised = graph.node("SimplifiedLayerNormalization", List.of(split, gain), OnnxGraph.with("axis", -1),
+                OnnxGraph.with("epsilon", config.rmsNormEpsilon()), OnnxGraph.with("stash_type", 1));
+        return graph.node("Reshape", List.of(normalised, graph.integers(0, 0, heads * config.headDim())));
+    }
+
     /** SwiGLU (arXiv 2002.05202): {@code down(silu(gate(x)) * up(x))}. */
-    private String feedForward(String value, int first) {
-        String packed = graph.node("Gemm", List.of(value, weight(first + 5)), OnnxGraph.with("transB", 1));
+    private String feedForward(String value, int layer) {
+        String packed = graph.node("Gemm", List.of(value, weight(layer, Part.GATE_UP)), OnnxGraph.with("transB", 1));
         List<String> halves = graph.nodes("", "Split", 2, List.of(packed), OnnxGraph.with("axis", -1),
                 OnnxGraph.with("num_outputs", 2));
         String gate = halves.getFirst();
         String silu = graph.node("Mul", List.of(gate, graph.node("Sigmoid", List.of(gate))));
         String gated = graph.node("Mul", List.of(silu, halves.getLast()));
-        return graph.node("Gemm", List.of(gated, weight(first + 6)), OnnxGraph.with("transB", 1));
+        return graph.node("Gemm", List.of(gated, weight(layer, Part.DOWN)), OnnxGraph.with("transB", 1));
     }
 
     private record Normalised(String value, String residual) {}
@@ -147,8 +173,11 @@ final class DecoderGraph {
     }
 
     private String logits(String hidden) {
-        String matrix = config.tiedEmbeddings() ? weight(0) : weight(parameters.size() - 1);
-        return graph.node("Gemm", List.of(hidden, matrix), OnnxGraph.with("transB", 1));
+        return graph.node("Gemm", List.of(hidden, weight(ParameterLayout.head(config))), OnnxGraph.with("transB", 1));
+    }
+
+    private String weight(int layer, Part part) {
+        return weight(ParameterLayout.index(config, layer, part));
     }
 
     private String weight(int index) {

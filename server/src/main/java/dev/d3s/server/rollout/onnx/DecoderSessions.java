@@ -78,10 +78,11 @@ final class DecoderSessions implements AutoCloseable {
         }
     }
 
-    /** Rotary embedding (arXiv 2104.09864): position p turns pair i by p * theta^(-2i / headDim). */
+    /** Cosine and sine of the angle by which each position turns each pair. */
     private void rotaryTables(int half) {
+        double[] frequencies = config.rotary().frequencies(config.headDim());
         for (int i = 0; i < half; i++) {
-            double frequency = Math.pow(config.ropeTheta(), -2.0 * i / config.headDim());
+            double frequency = frequencies[i];
             for (int position = 0; position < positions; position++) {
                 double angle = position * frequency;
                 long index = (long) position * half + i;

@@ -46,7 +46,7 @@ public final class RolloutBenchmark {
     private static final int SHARED_GROUP = 16;
     private static final int SHARED_GROUPS = 2;
 
-    private final ModelConfig config = new ModelConfig(VOCABULARY, 256, 6, 8, 4, 32, 704, 512, 10_000, 1e-6, true,
+    private final ModelConfig config = ModelConfig.qwen2(VOCABULARY, 256, 6, 8, 4, 32, 704, 512, 10_000, 1e-6, true,
             List.of(VOCABULARY));
     private final Weights weights = new BenchmarkWeights(config);
     private final SplittableRandom random = new SplittableRandom(7);

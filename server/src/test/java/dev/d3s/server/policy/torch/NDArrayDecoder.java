@@ -196,7 +196,7 @@ final class NDArrayDecoder implements AutoCloseable {
         for (int at = 0; at < angles.length; at++) {
             int position = at / half;
             int pair = at % half;
-            angles[at] = position / Math.pow(config.ropeTheta(), 2.0 * pair / config.headDim());
+            angles[at] = position / Math.pow(config.rotary().theta(), 2.0 * pair / config.headDim());
         }
         return scope.create(angles, new Shape(length, half));
     }

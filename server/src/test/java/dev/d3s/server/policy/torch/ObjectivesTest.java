@@ -43,7 +43,7 @@ import dev.d3s.server.training.ObjectiveSettings;
 @SuppressWarnings("NullAway.Init") // set before all tests
 class ObjectivesTest {
     private static final int MAX_TOKENS = 13;
-    private static final ModelConfig CONFIG = new ModelConfig(29, 16, 2, 4, 2, 4, 24, 32, 10_000, 1e-6, true,
+    private static final ModelConfig CONFIG = ModelConfig.qwen2(29, 16, 2, 4, 2, 4, 24, 32, 10_000, 1e-6, true,
             List.of(0));
 
     private static NDManager manager;

@@ -29,9 +29,9 @@ class TorchPolicyGradientTest {
     private static final Objective CROSS_ENTROPY = new Objective.CrossEntropy();
 
     enum Model {
-        TIED(new ModelConfig(61, 32, 3, 4, 2, 8, 48, 64, 10_000, 1e-6, true, List.of(0))), UNTIED(
-                new ModelConfig(53, 24, 2, 3, 3, 6, 40, 64, 500_000, 1e-5, false, List.of(0))), ONE_LAYER(
-                        new ModelConfig(40, 16, 1, 4, 1, 4, 24, 64, 10_000, 1e-6, true, List.of(0)));
+        TIED(ModelConfig.qwen2(61, 32, 3, 4, 2, 8, 48, 64, 10_000, 1e-6, true, List.of(0))), UNTIED(
+                ModelConfig.qwen2(53, 24, 2, 3, 3, 6, 40, 64, 500_000, 1e-5, false, List.of(0))), ONE_LAYER(
+                        ModelConfig.qwen2(40, 16, 1, 4, 1, 4, 24, 64, 10_000, 1e-6, true, List.of(0)));
 
         private final ModelConfig config;
 
@@ -255,6 +255,8 @@ class TorchPolicyGradientTest {
     }
 
     private static void shouldBeClose(Run actual, Run expected) {
+        // a gradient is an fp32 sum over tokens, here in another order: its rounding error grows as a random walk's
+        double tolerance = 4 * Math.ulp(1f) / 2 * Math.sqrt(expected.accumulated.computedTokens());
         assertThat(actual.accumulated.loss()).isCloseTo(expected.accumulated.loss(),
                 within(1e-6 * Math.abs(expected.accumulated.loss())));
         for (int index = 0; index < actual.gradients.length; index++) {
@@ -262,7 +264,7 @@ class TorchPolicyGradientTest {
             for (int at = 0; at < doubles.length; at++) {
                 doubles[at] = expected.gradients[index][at];
             }
-            assertThat(relativeError(actual.gradients[index], doubles)).as("parameter " + index).isLessThan(1e-6);
+            assertThat(relativeError(actual.gradients[index], doubles)).as("parameter " + index).isLessThan(tolerance);
         }
     }
 

@@ -10,9 +10,9 @@ import org.junit.jupiter.api.Test;
 import dev.d3s.server.model.ModelConfig;
 
 class TorchPolicySettingsTest {
-    private static final ModelConfig SMALL = new ModelConfig(35, 96, 3, 4, 2, 24, 256, 128, 1e4, 1e-6, true,
+    private static final ModelConfig SMALL = ModelConfig.qwen2(35, 96, 3, 4, 2, 24, 256, 128, 1e4, 1e-6, true,
             List.of(0));
-    private static final ModelConfig HALF_BILLION = new ModelConfig(151_936, 1024, 24, 14, 2, 64, 4864, 32_768, 1e6,
+    private static final ModelConfig HALF_BILLION = ModelConfig.qwen2(151_936, 1024, 24, 14, 2, 64, 4864, 32_768, 1e6,
             1e-6, true, List.of(0));
 
     @Test

@@ -29,9 +29,9 @@ import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
 class TorchPolicyTest {
-    private static final ModelConfig CONFIG = new ModelConfig(61, 32, 3, 4, 2, 8, 48, 64, 10_000, 1e-6, true,
+    private static final ModelConfig CONFIG = ModelConfig.qwen2(61, 32, 3, 4, 2, 8, 48, 64, 10_000, 1e-6, true,
             List.of(0));
-    private static final ModelConfig OTHER = new ModelConfig(61, 32, 2, 4, 2, 8, 48, 64, 10_000, 1e-6, true,
+    private static final ModelConfig OTHER = ModelConfig.qwen2(61, 32, 2, 4, 2, 8, 48, 64, 10_000, 1e-6, true,
             List.of(0));
     private static final Objective RATIO = new Objective.ClippedRatio(0.2, 0.28, 0.1, 2, 1);
     private static final TorchPolicySettings SETTINGS = new TorchPolicySettings(2, 1, 120, 1 << 20);

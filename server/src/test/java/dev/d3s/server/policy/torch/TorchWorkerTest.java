@@ -28,7 +28,7 @@ class TorchWorkerTest {
     /** Trains until the process is told to end. */
     static final class Endless {
         public static void main(String[] arguments) {
-            ModelConfig config = new ModelConfig(4096, 64, 4, 4, 2, 16, 176, 128, 1e4, 1e-6, true, List.of(0));
+            ModelConfig config = ModelConfig.qwen2(4096, 64, 4, 4, 2, 16, 176, 128, 1e4, 1e-6, true, List.of(0));
             try (TorchPolicy policy = TorchPolicy.open(config, RandomWeights.of(config, 1),
                     TorchPolicySettings.forModel(config, 2))) {
                 var sequences = new RandomSequences(config, 1).withoutReference().of(64, 16, 100);

@@ -17,7 +17,7 @@ final class Fixtures {
 
     /** Two layers, grouped heads, an end-of-sequence token that random weights meet now and then. */
     static ModelConfig config(int vocabulary, boolean tied) {
-        return new ModelConfig(vocabulary, 32, 2, 4, 2, 16, 48, 64, 10_000, 1e-6, tied, List.of(3));
+        return ModelConfig.qwen2(vocabulary, 32, 2, 4, 2, 16, 48, 64, 10_000, 1e-6, tied, List.of(3));
     }
 
     static OnnxRolloutSettings settings(int workers, int slots, RefreshMode mode) {

@@ -99,7 +99,7 @@ class OnnxRolloutEngineTest {
     @ParameterizedTest
     @CsvSource({"35, IN_PLACE", "35, RECREATE", "259, RECREATE", "640, IN_PLACE", "640, RECREATE"})
     void shouldGiveEachRowTheSameBitsWhereverItStands(int vocabulary, RefreshMode mode) {
-        ModelConfig config = new ModelConfig(vocabulary, 128, 2, 4, 2, 32, 336, 512, 10_000, 1e-6, true, List.of(3));
+        ModelConfig config = ModelConfig.qwen2(vocabulary, 128, 2, 4, 2, 32, 336, 512, 10_000, 1e-6, true, List.of(3));
         RandomWeights weights = new RandomWeights(config, 1, 0.06);
         int[] prompt = Fixtures.requests(1, 1, 30, vocabulary, 4).getFirst().prompt();
         for (SamplingSettings sampling : List.of(SamplingSettings.of(100, 1, 9),
@@ -385,6 +385,6 @@ class OnnxRolloutEngineTest {
 
     /** A model whose end-of-sequence token is outside its vocabulary. */
     private static ModelConfig endless(int vocabulary, int context) {
-        return new ModelConfig(vocabulary, 32, 2, 4, 2, 16, 48, context, 10_000, 1e-6, true, List.of(vocabulary));
+        return ModelConfig.qwen2(vocabulary, 32, 2, 4, 2, 16, 48, context, 10_000, 1e-6, true, List.of(vocabulary));
     }
 }

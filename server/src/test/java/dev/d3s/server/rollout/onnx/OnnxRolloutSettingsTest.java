@@ -24,7 +24,7 @@ class OnnxRolloutSettingsTest {
 
     @Test
     void shouldGiveLargeModelsAllCoresForOneWorkerAndSlotsThatFit() {
-        ModelConfig half = new ModelConfig(151_936, 896, 24, 14, 2, 64, 4864, 32_768, 1e6, 1e-6, true, List.of(1));
+        ModelConfig half = ModelConfig.qwen2(151_936, 896, 24, 14, 2, 64, 4864, 32_768, 1e6, 1e-6, true, List.of(1));
         OnnxRolloutSettings settings = OnnxRolloutSettings.forModel(half, 4, 2048, 1000);
 
         assertThat(settings.workers()).isEqualTo(1);

@@ -33,7 +33,7 @@ final class ReferenceDecoder {
             System.arraycopy(parameters[0], tokens[t] * hidden, stream[t], 0, hidden);
         }
         for (int layer = 0; layer < config.layers(); layer++) {
-            int first = 1 + layer * ParameterLayout.PER_LAYER;
+            int first = 1 + layer * ParameterLayout.parts(config).size();
             int queries = config.heads() * width;
             int keys = config.keyValueHeads() * width;
             double[][] packed = linear(normalised(stream, parameters[first]), parameters[first + 1],
@@ -73,7 +73,7 @@ final class ReferenceDecoder {
             }
             add(stream, linear(gated, parameters[first + 6], null));
         }
-        int norm = 1 + config.layers() * ParameterLayout.PER_LAYER;
+        int norm = ParameterLayout.finalNorm(config);
         double[][] logits = linear(normalised(stream, parameters[norm]),
                 parameters[config.tiedEmbeddings() ? 0 : norm + 1], null);
         for (int t = 0; t < logits.length; t++) {
@@ -96,7 +96,7 @@ final class ReferenceDecoder {
     private void rotate(double[] values, int from, int position) {
         int half = config.headDim() / 2;
         for (int i = 0; i < half; i++) {
-            double angle = position * Math.pow(config.ropeTheta(), -2.0 * i / config.headDim());
+            double angle = position * Math.pow(config.rotary().theta(), -2.0 * i / config.headDim());
             double x = values[from + i];
             double y = values[from + half + i];
             values[from + i] = x * Math.cos(angle) - y * Math.sin(angle);
