@@ -12,6 +12,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.advantage.Scale;
@@ -21,6 +22,10 @@ import dev.d3s.server.job.JobSpec.Hyperparameters;
 import dev.d3s.server.job.Section.Range;
 import dev.d3s.server.plugin.PluginKind;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.policy.LoraSettings;
+import dev.d3s.server.policy.LoraTarget;
+import dev.d3s.server.policy.PolicySettings;
+import dev.d3s.server.policy.Precision;
 import dev.d3s.server.selection.Preset;
 import dev.d3s.server.selection.Presets;
 import dev.d3s.server.training.EvaluationSettings;
@@ -191,7 +196,8 @@ final class JobSpecReader {
                 updates.whole("mini_batches", 1, 1, 65_536));
         updates.finish();
 
-        OptimizerSettings optimizer = optimizer(d3s, multiplier);
+        PolicySettings policy = policy(d3s);
+        OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
 
         Section grading = d3s.section("grading");
         double timeout = grading.real("timeout_seconds", 30, Range.above(0, 86_400));
@@ -206,8 +212,7 @@ final class JobSpecReader {
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new ReinforcementSettings(preset.name(), steps, batchSize, groupSize, maxTokens, temperature, scale,
                         minRange, rollouts, tokens, norm, entropy, objectiveSettings, updateSettings, grader, timeout,
-                        optimizer,
-                        evaluation, checkpointInterval, recording));
+                        policy, optimizer, evaluation, checkpointInterval, recording));
     }
 
     private Read supervised(Section details, Files files) {
@@ -221,7 +226,8 @@ final class JobSpecReader {
         Section d3s = details.section("d3s");
         int batchSize = d3s.whole("batch_size", givenBatchSize, 1, 65_536);
         int maxTokens = d3s.whole("max_tokens", 256, 1, 1_000_000);
-        OptimizerSettings optimizer = optimizer(d3s, multiplier);
+        PolicySettings policy = policy(d3s);
+        OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
         EvaluationSettings evaluation = evaluation(d3s, files, 0, 256);
         int checkpointInterval = checkpointInterval(d3s);
         // completions are imitated in training; in evaluation they are generated, and a grader needs none to compare with
@@ -229,7 +235,8 @@ final class JobSpecReader {
         int steps = steps(d3s, epochs, rows, batchSize);
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
-                new SupervisedSettings(steps, batchSize, maxTokens, optimizer, evaluation, checkpointInterval, grader));
+                new SupervisedSettings(steps, batchSize, maxTokens, policy, optimizer, evaluation, checkpointInterval,
+                        grader));
     }
 
     // ---------------------------------------------------------------- parts of both
@@ -239,10 +246,60 @@ final class JobSpecReader {
         return d3s.whole("steps", Math.clamp(needed, 1, MOST_STEPS), 1, MOST_STEPS);
     }
 
-    private static OptimizerSettings optimizer(Section d3s, double multiplier) {
+    private static PolicySettings policy(Section d3s) {
+        return new PolicySettings(d3s.choice("precision", Precision.FP32), lora(d3s));
+    }
+
+    /** Absent means that all weights are trained. */
+    private static @Nullable LoraSettings lora(Section d3s) {
+        if (d3s.given("lora") == null) {
+            d3s.expanded().putNull("lora");
+            return null;
+        }
+        Section lora = d3s.section("lora");
+        int rank = lora.whole("rank", 16, 1, 4096);
+        double alpha = lora.real("alpha", 2.0 * rank, Range.above(0));
+        List<LoraTarget> targets = loraTargets(lora);
+        boolean rankStabilized = lora.flag("use_rslora", false);
+        if (lora.real("dropout", 0, Range.from(0, 1)) > 0) {
+            lora.mistake("dropout", "invalid_value", "'" + lora.pathOf("dropout")
+                    + "' must be 0: adapters are trained without dropout, so that a rollout's log-probabilities can be "
+                    + "computed again.");
+        }
+        lora.finish();
+        return new LoraSettings(rank, alpha, targets, rankStabilized);
+    }
+
+    private static List<LoraTarget> loraTargets(Section lora) {
+        String name = "target_modules";
+        List<LoraTarget> all = List.of(LoraTarget.values());
+        JsonNode given = lora.given(name);
+        List<LoraTarget> targets = new ArrayList<>();
+        if (given != null && !(given.isTextual() && given.textValue().equals("all-linear"))) {
+            List<String> unknown = new ArrayList<>();
+            for (JsonNode word : given) {
+                all.stream()
+                    .filter(target -> word.asText().equals(target.word()))
+                    .findFirst()
+                    .ifPresentOrElse(targets::add, () -> unknown.add(word.toString()));
+            }
+            if (!given.isArray() || given.isEmpty() || !unknown.isEmpty()) {
+                lora.mistake(name, "invalid_value", "'" + lora.pathOf(name) + "' must be \"all-linear\" or a list of "
+                        + String.join(", ", all.stream().map(LoraTarget::word).toList())
+                        + (unknown.isEmpty() ? "." : "; at fault: " + String.join(", ", unknown) + "."));
+            }
+        }
+        List<LoraTarget> result = targets.isEmpty() ? all : targets.stream().distinct().sorted().toList();
+        ArrayNode words = lora.expanded().putArray(name);
+        result.forEach(target -> words.add(target.word()));
+        return result;
+    }
+
+    private static OptimizerSettings optimizer(Section d3s, double multiplier, PolicySettings policy) {
         Section optimizer = d3s.section("optimizer");
         OptimizerSettings settings = new OptimizerSettings(
-                optimizer.real("learning_rate", 1e-5, Range.above(0, 10)) * multiplier,
+                // adapters begin at 0 and are few: they take, and need, larger steps
+                optimizer.real("learning_rate", policy.lora() == null ? 1e-5 : 1e-4, Range.above(0, 10)) * multiplier,
                 optimizer.choice("decay", OptimizerSettings.Decay.CONSTANT),
                 optimizer.real("final_ratio", 0, Range.from(0, 1)),
                 optimizer.whole("warmup_steps", 5, 0, MOST_STEPS),

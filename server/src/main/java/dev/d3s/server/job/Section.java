@@ -155,6 +155,21 @@ final class Section {
         return value.doubleValue();
     }
 
+    boolean flag(String name, boolean defaultValue) {
+        JsonNode value = given(name);
+        boolean result = defaultValue;
+        if (value != null) {
+            if (value.isBoolean()) {
+                result = value.booleanValue();
+            } else {
+                mistake(name, "invalid_type",
+                        "'" + pathOf(name) + "' must be true or false, not " + shown(value) + ".");
+            }
+        }
+        expanded.put(name, result);
+        return result;
+    }
+
     <E extends Enum<E>> E choice(String name, E defaultValue) {
         JsonNode value = given(name);
         E result = defaultValue;

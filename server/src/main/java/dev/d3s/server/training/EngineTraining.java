@@ -145,7 +145,8 @@ public final class EngineTraining implements Training {
     private Policy policy(TrainingRequest request) throws IOException {
         Path checkpoint = request.resumeFrom();
         try (HuggingFaceModel model = ModelDirectory.open(checkpoint == null ? request.model() : checkpoint)) {
-            Policy policy = engines.policy(model.config(), model.weights());
+            Policy policy = engines.policy(model.config(), model.weights(), request.settings().policy(),
+                    request.seed());
             if (checkpoint != null) {
                 loadOptimizer(policy, checkpoint);
             }
@@ -169,7 +170,7 @@ public final class EngineTraining implements Training {
             return null;
         }
         try (HuggingFaceModel model = ModelDirectory.open(request.model())) {
-            return engines.reference(model.config(), model.weights());
+            return engines.reference(model.config(), model.weights(), settings.policy());
         }
     }
 

@@ -5,17 +5,22 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
 
 /** Opens the two engines of a run. The one place where a run learns which engines there are. */
 public interface Engines {
-    /** A policy that starts from a copy of the given weights. */
-    Policy policy(ModelConfig config, Weights initial);
+    /**
+     * A policy that starts from a copy of the given weights.
+     *
+     * @param seed of the adapters' first values
+     */
+    Policy policy(ModelConfig config, Weights initial, PolicySettings settings, long seed);
 
     /** The frozen policy of the KL term: a copy of the given weights, without gradients and moments. */
-    ReferencePolicy reference(ModelConfig config, Weights weights);
+    ReferencePolicy reference(ModelConfig config, Weights weights, PolicySettings settings);
 
     /**
      * A rollout engine over live weights.

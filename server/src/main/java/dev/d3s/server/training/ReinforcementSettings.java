@@ -1,6 +1,7 @@
 package dev.d3s.server.training;
 
 import dev.d3s.server.advantage.Scale;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.selection.LossWeights;
 
 /**
@@ -23,13 +24,14 @@ import dev.d3s.server.selection.LossWeights;
  * @param updates how often a batch of rollouts is used
  * @param grader type and configuration of the reward function
  * @param graderTimeoutSeconds time limit of one grading
+ * @param policy what is trained, and in which numbers
  * @param recording which rollouts people can look at afterwards
  */
 public record ReinforcementSettings(String preset, int steps, int promptsPerStep, int groupSize, int maxTokens,
         double temperature, Scale advantageScale, double advantageMinRange, SelectionSettings rollouts,
         SelectionSettings tokens, TokenNorm tokenNorm, EntropySource entropySource, ObjectiveSettings objective,
-        UpdateSettings updates, PluginChoice grader, double graderTimeoutSeconds, OptimizerSettings optimizer,
-        EvaluationSettings evaluation,
+        UpdateSettings updates, PluginChoice grader, double graderTimeoutSeconds, PolicySettings policy,
+        OptimizerSettings optimizer, EvaluationSettings evaluation,
         int checkpointInterval, RecordingSettings recording) implements TrainingSettings {
     /** Denominator of the loss after dropping tokens. */
     public enum TokenNorm {

@@ -1,5 +1,7 @@
 package dev.d3s.server.training;
 
+import dev.d3s.server.policy.PolicySettings;
+
 /** Everything a training loop needs to know, fully expanded: no defaults are left to be filled in. */
 public sealed interface TrainingSettings permits ReinforcementSettings, SupervisedSettings {
     /** Optimizer steps. */
@@ -7,6 +9,9 @@ public sealed interface TrainingSettings permits ReinforcementSettings, Supervis
 
     /** Length limit of a generated completion. */
     int maxTokens();
+
+    /** What is trained, and in which numbers. */
+    PolicySettings policy();
 
     OptimizerSettings optimizer();
 

@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.policy.torch.TorchPolicy;
 import dev.d3s.server.policy.torch.TorchPolicySettings;
@@ -22,13 +23,13 @@ import dev.d3s.server.training.Engines;
  */
 public record OnnxTorchEngines(int cores) implements Engines {
     @Override
-    public Policy policy(ModelConfig config, Weights initial) {
-        return TorchPolicy.open(config, initial, TorchPolicySettings.forModel(config, cores));
+    public Policy policy(ModelConfig config, Weights initial, PolicySettings settings, long seed) {
+        return TorchPolicy.open(config, initial, TorchPolicySettings.forModel(config, cores, settings), seed);
     }
 
     @Override
-    public ReferencePolicy reference(ModelConfig config, Weights weights) {
-        return TorchReferencePolicy.open(config, weights, TorchPolicySettings.forModel(config, cores));
+    public ReferencePolicy reference(ModelConfig config, Weights weights, PolicySettings settings) {
+        return TorchReferencePolicy.open(config, weights, TorchPolicySettings.forModel(config, cores, settings));
     }
 
     @Override

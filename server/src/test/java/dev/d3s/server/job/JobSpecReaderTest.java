@@ -20,6 +20,10 @@ import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.policy.LoraSettings;
+import dev.d3s.server.policy.LoraTarget;
+import dev.d3s.server.policy.PolicySettings;
+import dev.d3s.server.policy.Precision;
 import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
@@ -113,7 +117,7 @@ class JobSpecReaderTest {
                 new SelectionSettings(new PluginChoice("advantage-entropy", Map.of("scope", "batch")), 0.2, 1, linear),
                 TokenNorm.KEPT, EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, EXACT,
-                30,
+                30, PolicySettings.DEFAULT,
                 new OptimizerSettings(1e-5, OptimizerSettings.Decay.CONSTANT, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
                 new EvaluationSettings(0, 256), 50, new RecordingSettings(1, 2)));
     }
@@ -153,7 +157,7 @@ class JobSpecReaderTest {
                         PluginChoice.of("linear")),
                 TokenNorm.ALL, EntropySource.RECOMPUTE,
                 new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), new UpdateSettings(2, 4), EXACT,
-                2.5,
+                2.5, PolicySettings.DEFAULT,
                 new OptimizerSettings(1e-4, OptimizerSettings.Decay.COSINE, 0.1, 1, 0.01, 0.5, 0.8, 0.95, 1e-6),
                 new EvaluationSettings(3, 30), 0, new RecordingSettings(4, 3)));
         assertThat(spec.seed()).isEqualTo(11);
@@ -195,7 +199,7 @@ class JobSpecReaderTest {
                    "hyperparameters": {"n_epochs": 3, "batch_size": 8, "learning_rate_multiplier": "auto"},
                    "d3s": {"max_tokens": 48, "optimizer": {"learning_rate": 0.003, "decay": "linear"}}}}}""");
         JobSpec spec = read(request);
-        assertThat(spec.settings()).isEqualTo(new SupervisedSettings(38, 8, 48,
+        assertThat(spec.settings()).isEqualTo(new SupervisedSettings(38, 8, 48, PolicySettings.DEFAULT,
                 new OptimizerSettings(0.003, OptimizerSettings.Decay.LINEAR, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
                 new EvaluationSettings(0, 256), 50, null));
         assertThat(read(spec.request())).isEqualTo(spec);
@@ -205,6 +209,38 @@ class JobSpecReaderTest {
                     "{\"type\": \"string_check\", \"name\": \"exact\", \"input\": \"{{sample.output_text}}\", "
                             + "\"reference\": \"{{item.answer}}\", \"operation\": \"eq\"}"));
         assertThat(((SupervisedSettings) read(request).settings()).grader()).isEqualTo(EXACT);
+    }
+
+    @Test
+    void shouldTrainAdaptersWhereTheJobSaysSo() {
+        ObjectNode request = reinforcement();
+        ObjectNode d3s = request.withObject("/method/reinforcement/d3s");
+        d3s.put("precision", "bf16").putObject("lora");
+        JobSpec spec = read(request);
+        assertThat(spec.settings().policy()).isEqualTo(new PolicySettings(Precision.BF16, LoraSettings.of(16, 32)));
+        assertThat(spec.settings().optimizer().learningRate()).isEqualTo(1e-4);
+        assertThat(read(spec.request())).isEqualTo(spec);
+
+        d3s.set("lora", TestServer.json("""
+                {"rank": 4, "alpha": 3, "target_modules": ["v_proj", "q_proj"], "use_rslora": true, "dropout": 0}"""));
+        spec = read(request);
+        assertThat(spec.settings().policy().lora())
+            .isEqualTo(new LoraSettings(4, 3, List.of(LoraTarget.Q_PROJ, LoraTarget.V_PROJ), true));
+        assertThat(read(spec.request())).isEqualTo(spec);
+    }
+
+    @Test
+    void shouldSayAllThatIsWrongWithAdapters() {
+        ObjectNode request = reinforcement();
+        ObjectNode d3s = request.withObject("/method/reinforcement/d3s");
+        d3s.put("precision", "fp16");
+        d3s.set("lora", TestServer.json("""
+                {"rank": 0, "alpha": -1, "target_modules": ["q_proj", "qkv"], "use_rslora": 1, "dropout": 0.1, "r": 8}"""));
+        assertThat(mistakes(request)).extracting(Mistake::param)
+            .containsExactlyInAnyOrder("method.reinforcement.d3s.precision", "method.reinforcement.d3s.lora.rank",
+                    "method.reinforcement.d3s.lora.alpha", "method.reinforcement.d3s.lora.target_modules",
+                    "method.reinforcement.d3s.lora.use_rslora", "method.reinforcement.d3s.lora.dropout",
+                    "method.reinforcement.d3s.lora.r");
     }
 
     @Test

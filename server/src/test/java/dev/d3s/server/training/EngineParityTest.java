@@ -20,6 +20,7 @@ import dev.d3s.server.model.TokenScores;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.TrainingSequence;
 import dev.d3s.server.policy.UpdateReport;
 import dev.d3s.server.rollout.Completion;
@@ -48,7 +49,7 @@ class EngineParityTest {
         ExampleModels.bytes(directory, 3);
         OnnxTorchEngines engines = new OnnxTorchEngines(2);
         try (HuggingFaceModel model = ModelDirectory.open(directory);
-                Policy policy = engines.policy(model.config(), model.weights());
+                Policy policy = engines.policy(model.config(), model.weights(), PolicySettings.DEFAULT, 1);
                 RolloutEngine rollouts = engines.rollouts(model.config(), policy.weights(), 96, 10_000, mode)) {
             float first = policy.weights().values(0).asFloatBuffer().get(0);
             for (int update = 0; update < 3; update++) {

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
@@ -207,7 +208,7 @@ class FailureTest {
     @Test
     void shouldSayWhatToDoWhenASupervisedRunDiverges() {
         TrainingRequest request = runs.supervised(4, null);
-        SupervisedSettings settings = new SupervisedSettings(4, 8, Runs.MAX_TOKENS, absurd(),
+        SupervisedSettings settings = new SupervisedSettings(4, 8, Runs.MAX_TOKENS, PolicySettings.DEFAULT, absurd(),
                 new EvaluationSettings(0, 16), 0, null);
         assertThatThrownBy(() -> training(new TestPlugins()).run(new TrainingRequest(request.seed(), request.model(),
                 request.trainingFile(), request.validationFile(), null, settings), observer))

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
@@ -25,13 +26,13 @@ record FixedRefresh(Engines real, RefreshMode first, List<RefreshMode> resumed) 
     }
 
     @Override
-    public Policy policy(ModelConfig config, Weights initial) {
-        return real.policy(config, initial);
+    public Policy policy(ModelConfig config, Weights initial, PolicySettings settings, long seed) {
+        return real.policy(config, initial, settings, seed);
     }
 
     @Override
-    public ReferencePolicy reference(ModelConfig config, Weights weights) {
-        return real.reference(config, weights);
+    public ReferencePolicy reference(ModelConfig config, Weights weights, PolicySettings settings) {
+        return real.reference(config, weights, settings);
     }
 
     @Override

@@ -26,6 +26,7 @@ import dev.d3s.server.example.ExampleModels;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.Tokenizer;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.selection.Presets;
 
 /**
@@ -95,7 +96,8 @@ class RealTextTest {
         Training training = Runs.training();
 
         RecordingObserver supervised = new RecordingObserver(directory.resolve("supervised"));
-        training.run(request(model, new SupervisedSettings(12, 8, MAX_TOKENS, Runs.optimizer(3e-3, 4, 0.1),
+        training.run(request(model, new SupervisedSettings(12, 8, MAX_TOKENS, PolicySettings.DEFAULT,
+                Runs.optimizer(3e-3, 4, 0.1),
                 new EvaluationSettings(0, 8), 0, Runs.mathGrader())), supervised);
         List<Double> loss = supervised.series(Metric.VALIDATION_LOSS);
         // uniform over 258 bytes is ln 258 = 5.55; the frequencies of letters alone bring that far down
@@ -107,7 +109,7 @@ class RealTextTest {
                 SelectionSettings.of(Presets.named("d3s").tokens()), ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE,
-                Runs.mathGrader(), 10,
+                Runs.mathGrader(), 10, PolicySettings.DEFAULT,
                 Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 8), 0, new RecordingSettings(1, 2));
         RecordingObserver reinforcement = new RecordingObserver(directory.resolve("reinforcement"));
         TrainingTotals totals = training.run(request(supervised.checkpoint(12), settings), reinforcement);

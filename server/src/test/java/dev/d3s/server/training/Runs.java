@@ -6,6 +6,7 @@ import java.util.Map;
 import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.example.ArithmeticTask;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.selection.Preset;
 import dev.d3s.server.selection.Presets;
 import dev.d3s.server.wiring.OnnxTorchEngines;
@@ -32,7 +33,7 @@ final class Runs {
     }
 
     static SupervisedSettings supervised(int steps) {
-        return new SupervisedSettings(steps, 32, MAX_TOKENS, optimizer(3e-3, 10, 0),
+        return new SupervisedSettings(steps, 32, MAX_TOKENS, PolicySettings.DEFAULT, optimizer(3e-3, 10, 0),
                 new EvaluationSettings(0, 256), 0, mathGrader());
     }
 
@@ -43,7 +44,7 @@ final class Runs {
                 ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, grader, 10,
-                optimizer(2e-4, 5, 0.1), new EvaluationSettings(4, 256), 0, new RecordingSettings(0, 1));
+                PolicySettings.DEFAULT, optimizer(2e-4, 5, 0.1), new EvaluationSettings(4, 256), 0, new RecordingSettings(0, 1));
     }
 
     static TrainingRequest supervised(Path model, ArithmeticTask.TaskFiles files, int steps) {

@@ -8,6 +8,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.example.ArithmeticTask;
 import dev.d3s.server.example.ExampleModels;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.selection.Presets;
 
 /** A small arithmetic policy with random weights, and runs of a few steps that reward digits. */
@@ -28,7 +29,7 @@ final class ShortRuns {
 
     TrainingRequest supervised(int steps, @Nullable Path resumeFrom) {
         return new TrainingRequest(SEED, model, files.supervised(), files.heldOut(), resumeFrom,
-                new SupervisedSettings(steps, 8, Runs.MAX_TOKENS, Runs.optimizer(3e-3, 2, 0),
+                new SupervisedSettings(steps, 8, Runs.MAX_TOKENS, PolicySettings.DEFAULT, Runs.optimizer(3e-3, 2, 0),
                         new EvaluationSettings(2, 16), 0, Runs.mathGrader()));
     }
 
@@ -59,6 +60,7 @@ final class ShortRuns {
         private UpdateSettings updates = UpdateSettings.ONCE;
         private PluginChoice grader = PluginChoice.of(TestPlugins.DIGITS_NAME);
         private double graderSeconds = 10;
+        private PolicySettings policy = PolicySettings.DEFAULT;
         private OptimizerSettings optimizer = Runs.optimizer(1e-3, 1, 0.5);
         private RecordingSettings recording = new RecordingSettings(0, 1);
 
@@ -118,6 +120,11 @@ final class ShortRuns {
             return this;
         }
 
+        Settings policy(PolicySettings value) {
+            policy = value;
+            return this;
+        }
+
         Settings optimizer(OptimizerSettings value) {
             optimizer = value;
             return this;
@@ -130,7 +137,7 @@ final class ShortRuns {
 
         ReinforcementSettings build() {
             return new ReinforcementSettings("d3s", steps, PROMPTS, GROUP_SIZE, Runs.MAX_TOKENS, temperature, scale,
-                    minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, optimizer,
+                    minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, policy, optimizer,
                     new EvaluationSettings(2, 16), 0, recording);
         }
     }

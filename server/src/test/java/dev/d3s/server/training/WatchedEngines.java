@@ -13,6 +13,7 @@ import dev.d3s.server.model.Weights;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.policy.TrainingSequence;
 import dev.d3s.server.policy.UpdateReport;
@@ -30,13 +31,13 @@ record WatchedEngines(Engines real, Consumer<List<TrainingSequence>> before) imp
     }
 
     @Override
-    public Policy policy(ModelConfig config, Weights initial) {
-        return new Watched(real.policy(config, initial), before);
+    public Policy policy(ModelConfig config, Weights initial, PolicySettings settings, long seed) {
+        return new Watched(real.policy(config, initial, settings, seed), before);
     }
 
     @Override
-    public ReferencePolicy reference(ModelConfig config, Weights weights) {
-        return real.reference(config, weights);
+    public ReferencePolicy reference(ModelConfig config, Weights weights, PolicySettings settings) {
+        return real.reference(config, weights, settings);
     }
 
     @Override

@@ -73,8 +73,16 @@ public final class TorchPolicy implements Policy {
         decoder.manager().cap();
     }
 
-    /** @param initial copied */
+    /** As {@link #open(ModelConfig, Weights, TorchPolicySettings, long)} for a policy without adapters. */
     public static TorchPolicy open(ModelConfig config, Weights initial, TorchPolicySettings settings) {
+        return open(config, initial, settings, 0);
+    }
+
+    /**
+     * @param initial copied
+     * @param seed of the adapters' first values
+     */
+    public static TorchPolicy open(ModelConfig config, Weights initial, TorchPolicySettings settings, long seed) {
         TorchDecoder decoder = new TorchDecoder("policy", config, initial, settings);
         try {
             return new TorchPolicy(decoder);
