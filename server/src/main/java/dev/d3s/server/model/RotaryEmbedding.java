@@ -1,5 +1,9 @@
 package dev.d3s.server.model;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
 /**
  * Rotary position embedding (arXiv 2104.09864): position p turns pair i of a head by p times {@link #frequencies}[i].
  *
@@ -7,6 +11,8 @@ package dev.d3s.server.model;
  * @param scaling how a longer context was made of a shorter one
  */
 public record RotaryEmbedding(double theta, Scaling scaling) {
+    private static final long CACHE_LINE = 64;
+
     /** What is done to the frequencies theta^(-2i / D). */
     public sealed interface Scaling {
         /** Nothing. */
@@ -41,6 +47,31 @@ public record RotaryEmbedding(double theta, Scaling scaling) {
             };
         }
         return frequencies;
+    }
+
+    /**
+     * Cosine and sine of the angle by which each position turns each pair, fp32.
+     *
+     * @param cosine {@code [positions][headDim / 2]}
+     * @param sine the same
+     */
+    public record Tables(int positions, MemorySegment cosine, MemorySegment sine) {}
+
+    /** Tables for the positions from 0 on, outside the Java heap: a long context has tens of megabytes of them. */
+    public Tables tables(int headDim, int positions, Arena arena) {
+        double[] frequencies = frequencies(headDim);
+        long bytes = (long) positions * frequencies.length * Float.BYTES;
+        Tables tables = new Tables(positions, arena.allocate(bytes, CACHE_LINE), arena.allocate(bytes, CACHE_LINE));
+        long at = 0;
+        for (int position = 0; position < positions; position++) {
+            for (double frequency : frequencies) {
+                double angle = position * frequency;
+                tables.cosine.setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.cos(angle));
+                tables.sine.setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.sin(angle));
+                at++;
+            }
+        }
+        return tables;
     }
 
     private static double scaled(double frequency, Scaling.Llama3 scaling) {

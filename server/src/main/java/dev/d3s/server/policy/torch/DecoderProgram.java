@@ -25,18 +25,24 @@ import dev.d3s.natives.TorchScriptProgram;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ParameterLayout;
 import dev.d3s.server.model.ParameterLayout.Part;
+import dev.d3s.server.model.RotaryEmbedding;
 
 /**
  * {@code policy.torchscript} loaded for one model. Its methods take and return tensors only; a {@link Call} lays them out.
  * Usable from several workers at once, each with its own calls: libtorch interprets the program without a common lock.
  */
 final class DecoderProgram {
+    /** Rows of the first rotary tables. */
+    private static final int FIRST_POSITIONS = 512;
+
     private final NDManager manager;
     private final PtSymbolBlock module;
-    private final NDArray[] rotary;
+    private final ModelConfig config;
+    private RotaryEmbedding.Tables rotary;
 
     DecoderProgram(NDManager manager, ModelConfig config) {
         this.manager = manager;
+        this.config = config;
         try {
             module = JniUtils.loadModule((PtNDManager) manager,
                     new ByteArrayInputStream(TorchScriptProgram.of("policy", constants(config)).archive()), false,
@@ -44,7 +50,8 @@ final class DecoderProgram {
         } catch (IOException e) {
             throw new UncheckedIOException("Reading from memory cannot fail", e);
         }
-        rotary = rotaryTables(manager, config);
+        rotary = config.rotary()
+            .tables(config.headDim(), Math.min(FIRST_POSITIONS, config.contextLength()), Arena.ofAuto());
     }
 
     private static Map<String, String> constants(ModelConfig config) {
@@ -74,22 +81,14 @@ final class DecoderProgram {
         return value ? "True" : "False";
     }
 
-    /** Cosine and sine of the angle by which each position turns each pair, [context length, D], both halves alike. */
-    private static NDArray[] rotaryTables(NDManager manager, ModelConfig config) {
-        int half = config.headDim() / 2;
-        double[] frequencies = config.rotary().frequencies(config.headDim());
-        float[] cosine = new float[config.contextLength() * config.headDim()];
-        float[] sine = new float[cosine.length];
-        for (int position = 0; position < config.contextLength(); position++) {
-            for (int index = 0; index < half; index++) {
-                double angle = position * frequencies[index];
-                int at = position * config.headDim() + index;
-                cosine[at] = cosine[at + half] = (float) Math.cos(angle);
-                sine[at] = sine[at + half] = (float) Math.sin(angle);
-            }
+    /** Tables of at least this many positions. Grown as longer sequences come: most runs stay far below the model's context. */
+    private synchronized RotaryEmbedding.Tables rotary(int positions) {
+        if (positions > rotary.positions()) {
+            int rows = (int) Math.max(positions, Math.min(2L * rotary.positions(), config.contextLength()));
+            // the old ones are freed once no call of another worker holds them
+            rotary = config.rotary().tables(config.headDim(), rows, Arena.ofAuto());
         }
-        Shape shape = new Shape(config.contextLength(), config.headDim());
-        return new NDArray[]{manager.create(cosine, shape), manager.create(sine, shape)};
+        return rotary;
     }
 
     /** A call of one of the program's methods; closing it frees what was laid out for it. */
@@ -122,8 +121,11 @@ final class DecoderProgram {
             return this;
         }
 
-        Call rotary() {
-            return tensor(rotary[0]).tensor(rotary[1]);
+        /** @param positions of the longest sequence of the call */
+        Call rotary(int positions) {
+            RotaryEmbedding.Tables tables = DecoderProgram.this.rotary(positions);
+            return tensor(tables.cosine(), DataType.FLOAT32, tables.positions(), config.headDim() / 2)
+                .tensor(tables.sine(), DataType.FLOAT32, tables.positions(), config.headDim() / 2);
         }
 
         Call longs(long[] values, long... shape) {

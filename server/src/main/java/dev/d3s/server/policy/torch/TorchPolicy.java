@@ -176,7 +176,7 @@ public final class TorchPolicy implements Policy {
         try (DecoderProgram.Call call = decoder.program().call("accumulate")) {
             batch.into(call.list(decoder.weights().tensors()).list(gradients.get(worker).tensors()))
                 .floats(terms(sequences, kept, logRatios, members, batch.kept().length), TERMS, batch.kept().length)
-                .rotary()
+                .rotary(batch.length())
                 .settings(settings(objective, decoder.settings().logitsRows(config())));
             return call.run().toDoubleArray();
         }

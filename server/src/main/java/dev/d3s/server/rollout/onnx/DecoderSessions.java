@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -21,6 +20,7 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Parameter;
+import dev.d3s.server.model.RotaryEmbedding;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.rollout.RefreshMode;
 
@@ -40,8 +40,7 @@ final class DecoderSessions implements AutoCloseable {
     private final RefreshMode mode;
     private final int intraOpThreads;
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment cosine;
-    private final MemorySegment sine;
+    private final RotaryEmbedding.Tables rotary;
     private final Map<Head, byte[]> models = new EnumMap<>(Head.class);
     private final Map<Head, Open> open = new EnumMap<>(Head.class);
     private List<Long> addresses;
@@ -62,10 +61,7 @@ final class DecoderSessions implements AutoCloseable {
         this.positions = positions;
         this.mode = mode;
         this.intraOpThreads = intraOpThreads;
-        int half = config.headDim() / 2;
-        cosine = arena.allocate((long) positions * half * Float.BYTES, 64);
-        sine = arena.allocate((long) positions * half * Float.BYTES, 64);
-        rotaryTables(half);
+        rotary = config.rotary().tables(config.headDim(), positions, arena);
         addresses = addresses();
         boolean opened = false;
         try {
@@ -74,20 +70,6 @@ final class DecoderSessions implements AutoCloseable {
         } finally {
             if (!opened) {
                 arena.close();
-            }
-        }
-    }
-
-    /** Cosine and sine of the angle by which each position turns each pair. */
-    private void rotaryTables(int half) {
-        double[] frequencies = config.rotary().frequencies(config.headDim());
-        for (int i = 0; i < half; i++) {
-            double frequency = frequencies[i];
-            for (int position = 0; position < positions; position++) {
-                double angle = position * frequency;
-                long index = (long) position * half + i;
-                cosine.setAtIndex(ValueLayout.JAVA_FLOAT, index, (float) Math.cos(angle));
-                sine.setAtIndex(ValueLayout.JAVA_FLOAT, index, (float) Math.sin(angle));
             }
         }
     }
@@ -150,8 +132,8 @@ final class DecoderSessions implements AutoCloseable {
                     addInitializer(options, parameter.name(), weights.values(i), parameter.shape(), initializers);
                 }
                 long[] shape = {positions, config.headDim() / 2};
-                addInitializer(options, DecoderGraph.COSINE, cosine.asByteBuffer(), shape, initializers);
-                addInitializer(options, DecoderGraph.SINE, sine.asByteBuffer(), shape, initializers);
+                addInitializer(options, DecoderGraph.COSINE, rotary.cosine().asByteBuffer(), shape, initializers);
+                addInitializer(options, DecoderGraph.SINE, rotary.sine().asByteBuffer(), shape, initializers);
                 session = OnnxRuntime.environment().createSession(model, options);
                 return new Open(session, options, initializers);
             } finally {
