@@ -322,11 +322,14 @@ public final class ModelDirectory {
             extra.removeIf(name -> name.endsWith("rotary_emb.inv_freq") || name.equals("lm_head.weight"));
             if (!missing.isEmpty()) {
                 problems.add(directory + " lacks the tensors " + listed(missing)
-                        + " that config.json asks for: is it another model's config.json?");
+                        + " that config.json asks for: "
+                        + (missing.equals(Set.of("lm_head.weight"))
+                                ? "set tie_word_embeddings to true if it is the embedding."
+                                : "is it another model's config.json?"));
             }
             if (!extra.isEmpty()) {
                 problems.add(directory + " has the tensors " + listed(extra)
-                        + " that no Qwen2 model of this config.json has.");
+                        + " that no " + config.architecture().className() + " of this config.json has.");
             }
             return problems;
         }

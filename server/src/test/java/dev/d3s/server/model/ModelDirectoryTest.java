@@ -162,20 +162,30 @@ class ModelDirectoryTest {
 
     @ParameterizedTest(name = "{0} = {1}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            model_type              | "llama"                   | model_type is "llama"
+            model_type              | "gemma2"                  | model_type is "gemma2"; this server trains "qwen2"
+            model_type              | "llama"                   | of this model_type only LlamaForCausalLM is supported
             architectures           | ["Qwen2ForSequenceClassification"] | architectures is
             hidden_act              | "gelu"                    | hidden_act is "gelu"
-            use_sliding_window      | true                      | use_sliding_window is true
             layer_types             | ["full_attention", "sliding_attention"] | layer_types names "sliding_attention"
-            rope_scaling            | {"type": "yarn", "factor": 4} | rope_scaling asks for "yarn"
-            rope_scaling            | {"factor": 4}             | rope_scaling asks for "scaled"
-            rope_parameters         | {"rope_type": "linear", "rope_theta": 1e6} | rope_parameters asks for "linear"
+            rope_scaling            | {"type": "yarn", "factor": 4} | rope_scaling.rope_type is "yarn"; supported are
+            rope_scaling            | {"factor": 4}             | rope_scaling.rope_type is missing; supported are
+            rope_scaling            | 3                         | rope_scaling is 3; it must be an object
+            rope_scaling            | {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4} | rope_scaling.high_freq_factor is missing
+            rope_scaling            | {"rope_type": "llama3", "factor": 8, "low_freq_factor": 4, "high_freq_factor": 1, "original_max_position_embeddings": 64} | rope_scaling.low_freq_factor is 4.0; it must be below
+            rope_parameters         | {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 2} | rope_parameters.rope_type is "dynamic"
+            rope_parameters         | {"rope_type": "linear"}   | rope_parameters.factor is missing
+            rope_parameters         | {"rope_theta": 1e6}       | rope_parameters.rope_theta is 1000000.0, but rope_theta is 10000.0
+            rope_parameters         | {"full_attention": {}}    | rope_parameters is {"full_attention":{}}; rotary embeddings that differ
+            partial_rotary_factor   | 0.5                       | partial_rotary_factor is 0.5
+            num_experts             | 8                         | num_experts is 8
+            tie_word_embeddings     | "yes"                     | tie_word_embeddings is "yes"; it must be true or false
+            vocab_size              | 10000000                  | asks for a model.embed_tokens.weight of 960000000 values
             quantization_config     | {"bits": 4}               | quantization_config is set
             hidden_size             | null                      | hidden_size is missing
             num_hidden_layers       | 0                         | num_hidden_layers is 0
             vocab_size              | 5000000000                | vocab_size is 5000000000
             num_key_value_heads     | 4                         | num_key_value_heads is 4, which does not divide
-            head_dim                | 23                        | head_dim is 23
+            head_dim                | 23                        | head_dim is 23; the rollout engine needs a multiple of 16
             rms_norm_eps            | -1                        | rms_norm_eps is -1
             rope_theta              | "big"                     | rope_theta is "big"
             """)

@@ -129,7 +129,9 @@ final class TorchDecoder implements AutoCloseable {
     /** [2 * K]: log-probabilities, then entropies. */
     private float[] scoreMicroBatch(MicroBatch batch, double temperature) {
         try (DecoderProgram.Call call = program.call("score")) {
-            batch.into(call.list(weights.tensors())).rotary(batch.length()).settings(temperature, settings.logitsRows(config));
+            batch.into(call.list(weights.tensors()))
+                .rotary(batch.length())
+                .settings(temperature, settings.logitsRows(config));
             return call.run().toFloatArray();
         }
     }
