@@ -5,19 +5,41 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipInputStream;
 
 import org.junit.jupiter.api.Test;
 
 class TorchScriptProgramTest {
-    private static final Map<String, String> CONSTANTS = Map.of("layers", "2", "heads", "4", "key_value_heads", "2",
-            "head_dim", "8", "hidden_size", "32", "intermediate_size", "48", "rms_norm_epsilon", "1.0E-6",
-            "tied_embeddings", "True");
+    private static final Map<String, String> CONSTANTS = constants();
+
+    /** Every constant that the text asks for. */
+    private static Map<String, String> constants() {
+        Map<String, String> constants = new HashMap<>();
+        Matcher name = Pattern.compile("\\$\\{(\\w+)}").matcher(text());
+        while (name.find()) {
+            constants.put(name.group(1), "2");
+        }
+        return constants;
+    }
+
+    private static String text() {
+        try (InputStream resource = TorchScriptProgram.class.getResourceAsStream("/torchscript/policy.torchscript")) {
+            return new String(Objects.requireNonNull(resource).readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 
     @Test
     void shouldPutConstantsIntoTheText() {

@@ -13,4 +13,9 @@ public interface Weights {
 
     /** {@code 4 * parameters().get(index).size()} bytes from position 0, direct, native order; not to be written. */
     ByteBuffer values(int index);
+
+    /** Fills {@code target} with the values of one parameter, without a copy of them in between where there need not be one. */
+    default void copyTo(int index, ByteBuffer target) {
+        target.put(values(index));
+    }
 }

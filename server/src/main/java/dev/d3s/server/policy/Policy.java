@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
+import org.jspecify.annotations.Nullable;
+
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 
@@ -15,8 +17,19 @@ import dev.d3s.server.model.Weights;
 public interface Policy extends LogprobScorer {
     ModelConfig config();
 
-    /** Live views of the weights: they change with every update. */
+    /** Live views of the weights: they change with every update. With adapters they are merged, where they always are. */
     Weights weights();
+
+    /** What is trained when it is not the weights themselves; {@code null} when it is. */
+    @Nullable
+    Adapter adapter();
+
+    /**
+     * The model without its adapters, for policies that have some: it shares the policy's memory and threads, and takes turns
+     * with it. {@code null} for others. The caller closes it before the policy.
+     */
+    @Nullable
+    ReferencePolicy withoutAdapter();
 
     /** Rises with each weight change, from 0. */
     long version();
@@ -30,7 +43,10 @@ public interface Policy extends LogprobScorer {
      */
     UpdateReport update(List<TrainingSequence> sequences, Objective objective, OptimizerStep step);
 
-    /** Writes what a bit-identical continuation needs beside the weights: moments, step count, version. */
+    /**
+     * Writes what a bit-identical continuation needs beside the model it begins with: moments, step count, version, and the
+     * adapters if there are any.
+     */
     void saveOptimizer(Path directory) throws IOException;
 
     /** Reads what {@link #saveOptimizer} wrote. */

@@ -65,9 +65,9 @@ public final class EngineTraining implements Training {
                 Dataset rows = Dataset.open(request.trainingFile(), RowKind.PROMPT);
                 Grading grading = grading(settings.grader(),
                         Duration.ofNanos((long) (settings.graderTimeoutSeconds() * 1e9)));
+                Policy policy = policy(request);
                 @Nullable
-                ReferencePolicy reference = reference(request, settings);
-                Policy policy = policy(request)) {
+                ReferencePolicy reference = reference(request, settings, policy)) {
             Prompts prompts = prompts(request, rows, settings.maxTokens(), RowKind.PROMPT, tokenizer, config);
             try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
                     prompts.longest + settings.maxTokens(), completions * settings.maxTokens(),
@@ -144,7 +144,9 @@ public final class EngineTraining implements Training {
 
     private Policy policy(TrainingRequest request) throws IOException {
         Path checkpoint = request.resumeFrom();
-        try (HuggingFaceModel model = ModelDirectory.open(checkpoint == null ? request.model() : checkpoint)) {
+        // with adapters the model never changes, and a checkpoint has them apart from it
+        Path start = checkpoint == null || request.settings().policy().lora() != null ? request.model() : checkpoint;
+        try (HuggingFaceModel model = ModelDirectory.open(start)) {
             Policy policy = engines.policy(model.config(), model.weights(), request.settings().policy(),
                     request.seed());
             if (checkpoint != null) {
@@ -164,10 +166,14 @@ public final class EngineTraining implements Training {
     }
 
     /** The frozen starting policy, when the objective has a KL term. */
-    private @Nullable ReferencePolicy reference(TrainingRequest request, ReinforcementSettings settings)
+    private @Nullable ReferencePolicy reference(TrainingRequest request, ReinforcementSettings settings, Policy policy)
             throws IOException {
         if (settings.objective().klBeta() == 0) {
             return null;
+        }
+        ReferencePolicy shared = policy.withoutAdapter();
+        if (shared != null) {
+            return shared;
         }
         try (HuggingFaceModel model = ModelDirectory.open(request.model())) {
             return engines.reference(model.config(), model.weights(), settings.policy());

@@ -9,6 +9,8 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.policy.Adapter;
+import dev.d3s.server.policy.PeftDirectory;
 import dev.d3s.server.policy.Policy;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.selection.RecordedRollout;
@@ -18,9 +20,11 @@ import dev.d3s.server.selection.RecordedRollout;
  *
  * <p>
  * A checkpoint is a Hugging Face model directory with a {@code trainer} folder beside the weights: optimizer moments and
- * {@link TrainingState}.
+ * {@link TrainingState}. A run that trains adapters has them merged into the model, and alone in an {@code adapter} folder.
  */
 final class RunProgress {
+    private static final String ADAPTER = "adapter";
+
     private final TrainingObserver observer;
     private final Policy policy;
     private final Path tokenizerSource;
@@ -144,6 +148,10 @@ final class RunProgress {
         TrainingState state = new TrainingState(completedSteps, trainedTokens, generatedTokens, refreshMode, memory);
         observer.checkpoint(completedSteps, metrics, directory -> {
             ModelDirectory.write(directory, policy.config(), policy.weights(), tokenizerSource);
+            Adapter adapter = policy.adapter();
+            if (adapter != null) {
+                PeftDirectory.write(directory.resolve(ADAPTER), adapter, tokenizerSource);
+            }
             policy.saveOptimizer(TrainingState.trainerDirectory(directory));
             state.write(directory);
         });

@@ -20,7 +20,12 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.model.SafeTensors;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.policy.LoraSettings;
+import dev.d3s.server.policy.PolicySettings;
+import dev.d3s.server.policy.Precision;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RolloutBatch;
@@ -132,6 +137,37 @@ class ResumeTest {
         List<Double> kl = whole.series(Metric.KL);
         assertThat(kl.getFirst()).as("the policy is its own reference at first").isLessThan(1e-8);
         assertThat(kl.get(STOP_AFTER)).as("and not after having gone on from a checkpoint").isGreaterThan(1e-5);
+    }
+
+    @Test
+    void shouldResumeAdaptersBitForBitWithTheModelAsReferencePolicy() throws Exception {
+        ReinforcementSettings settings = ShortRuns.settings(STEPS)
+            .objective(ObjectiveSettings.Name.GRPO, 0.05, 2)
+            .optimizer(Runs.optimizer(1e-2, 1, 0.5))
+            .policy(new PolicySettings(Precision.FP32, LoraSettings.of(4, 8)))
+            .build();
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.IN_PLACE);
+        List<Double> kl = whole.series(Metric.KL);
+        assertThat(kl.getFirst()).as("the policy is its own reference at first").isLessThan(1e-8);
+        assertThat(kl.get(STOP_AFTER)).as("and not after having gone on from a checkpoint").isGreaterThan(1e-5);
+        Path adapter = whole.checkpoint(STEPS).resolve("adapter");
+        try (SafeTensors tensors = SafeTensors.open(adapter.resolve("adapter_model.safetensors"))) {
+            assertThat(tensors.names()).hasSize(2 * 7 * ModelDirectory.config(runs.model).layers())
+                .contains("base_model.model.model.layers.0.mlp.gate_proj.lora_B.weight");
+        }
+        assertThat(adapter.resolve("adapter_config.json")).content().contains("\"r\" : 4", "\"lora_alpha\" : 8");
+    }
+
+    @Test
+    void shouldResumeBf16BitForBit() throws Exception {
+        ReinforcementSettings settings = ShortRuns.settings(STEPS)
+            .policy(new PolicySettings(Precision.BF16, null))
+            .build();
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.IN_PLACE);
+        // the trainer's log-probabilities differ from the rollout engine's by the rounding of bf16, and by no more
+        assertThat(whole.series(Metric.ENGINE_GAP_MEAN)).allSatisfy(gap -> assertThat(gap).isBetween(1e-5, 0.02));
     }
 
     /** Keeps one rollout more at each step, and says how many steps it has seen. */

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.TokenScores;
 import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.Adapter;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
 import dev.d3s.server.policy.Policy;
@@ -55,6 +56,16 @@ record WatchedEngines(Engines real, Consumer<List<TrainingSequence>> before) imp
         @Override
         public Weights weights() {
             return real.weights();
+        }
+
+        @Override
+        public @Nullable Adapter adapter() {
+            return real.adapter();
+        }
+
+        @Override
+        public @Nullable ReferencePolicy withoutAdapter() {
+            return real.withoutAdapter();
         }
 
         @Override

@@ -7,10 +7,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+
+import org.jspecify.annotations.Nullable;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDList;
@@ -26,6 +29,9 @@ import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ParameterLayout;
 import dev.d3s.server.model.ParameterLayout.Part;
 import dev.d3s.server.model.RotaryEmbedding;
+import dev.d3s.server.policy.LoraSettings;
+import dev.d3s.server.policy.LoraTarget;
+import dev.d3s.server.policy.Precision;
 
 /**
  * {@code policy.torchscript} loaded for one model. Its methods take and return tensors only; a {@link Call} lays them out.
@@ -40,12 +46,12 @@ final class DecoderProgram {
     private final ModelConfig config;
     private RotaryEmbedding.Tables rotary;
 
-    DecoderProgram(NDManager manager, ModelConfig config) {
+    DecoderProgram(NDManager manager, ModelConfig config, TorchPolicySettings settings) {
         this.manager = manager;
         this.config = config;
         try {
             module = JniUtils.loadModule((PtNDManager) manager,
-                    new ByteArrayInputStream(TorchScriptProgram.of("policy", constants(config)).archive()), false,
+                    new ByteArrayInputStream(TorchScriptProgram.of("policy", constants(config, settings)).archive()), false,
                     false);
         } catch (IOException e) {
             throw new UncheckedIOException("Reading from memory cannot fail", e);
@@ -54,8 +60,16 @@ final class DecoderProgram {
             .tables(config.headDim(), Math.min(FIRST_POSITIONS, config.contextLength()), Arena.ofAuto());
     }
 
-    private static Map<String, String> constants(ModelConfig config) {
+    private static Map<String, String> constants(ModelConfig config, TorchPolicySettings settings) {
         Map<String, String> constants = new LinkedHashMap<>();
+        modelConstants(config, constants);
+        constants.put("bf16", literal(settings.precision() == Precision.BF16));
+        constants.put("checkpointing", literal(settings.activationCheckpointing() == ActivationCheckpointing.LAYER));
+        trainingConstants(config, settings.lora(), constants);
+        return constants;
+    }
+
+    private static void modelConstants(ModelConfig config, Map<String, String> constants) {
         constants.put("layers", String.valueOf(config.layers()));
         constants.put("heads", String.valueOf(config.heads()));
         constants.put("key_value_heads", String.valueOf(config.keyValueHeads()));
@@ -74,7 +88,33 @@ final class DecoderProgram {
             int offset = part.in(config) ? ParameterLayout.index(config, 0, part) - 1 : 0;
             constants.put(part.name().toLowerCase(Locale.ROOT), String.valueOf(offset));
         }
-        return constants;
+    }
+
+    /** Where trained tensors and adapters are. */
+    private static void trainingConstants(ModelConfig config, @Nullable LoraSettings lora,
+            Map<String, String> constants) {
+        int parameters = ParameterLayout.of(config).size();
+        int layerAdapters = lora == null ? 0 : 2 * lora.targets().size();
+        constants.put("trains_model", literal(lora == null));
+        constants.put("first_trained", String.valueOf(lora == null ? 0 : parameters));
+        constants.put("layer_start", String.valueOf(lora == null ? 1 : 0));
+        constants.put("layer_trained",
+                String.valueOf(lora == null ? ParameterLayout.parts(config).size() : layerAdapters));
+        constants.put("adapters", String.valueOf(parameters));
+        constants.put("layer_adapters", String.valueOf(layerAdapters));
+        constants.put("scaling", String.valueOf(lora == null ? 1.0 : lora.scaling()));
+        for (Part part : List.of(Part.QUERY_KEY_VALUE, Part.ATTENTION_OUTPUT, Part.GATE_UP, Part.DOWN)) {
+            List<Integer> spans = new ArrayList<>();
+            List<LoraTarget> targets = lora == null ? List.of() : lora.targets();
+            for (int index = 0; index < targets.size(); index++) {
+                LoraTarget target = targets.get(index);
+                if (target.part() == part) {
+                    spans.addAll(List.of(2 * index, target.firstRow(config), target.rows(config)));
+                }
+            }
+            constants.put(part.name().toLowerCase(Locale.ROOT) + "_spans",
+                    spans.isEmpty() ? "annotate(List[int], [])" : spans.toString());
+        }
     }
 
     private static String literal(boolean value) {

@@ -11,6 +11,9 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.zip.CRC32C;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -23,7 +26,7 @@ import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
 /**
- * {@code optimizer.safetensors}: AdamW's moments of every parameter in the safetensors format, so that other tools can look
+ * {@code optimizer.safetensors}: AdamW's moments of every trained tensor, and adapters, in the safetensors format, so that other tools can look
  * at them, with step count, version and a checksum (CRC-32C over the values in file order) in its metadata. Written beside
  * its final name, forced to disk, and renamed: a reader finds the old file or the new one.
  */
@@ -37,13 +40,13 @@ final class OptimizerFile {
     /** @param steps updates that the moments have seen */
     record Counters(long steps, long version) {}
 
-    static void write(Path directory, TorchWeights firstMoments, TorchWeights secondMoments, long steps, long version)
+    static void write(Path directory, Map<String, TorchWeights> saved, long steps, long version)
             throws IOException {
-        ObjectNode header = header(firstMoments);
+        ObjectNode header = header(saved);
         ObjectNode metadata = header.putObject(METADATA);
         metadata.put("steps", Long.toString(steps));
         metadata.put("version", Long.toString(version));
-        metadata.put("crc32c", Long.toHexString(checksum(firstMoments, secondMoments)));
+        metadata.put("crc32c", Long.toHexString(checksum(saved)));
         byte[] text = JSON.writeValueAsBytes(header);
         Files.createDirectories(directory);
         Path temporary = directory.resolve(NAME + ".part");
@@ -51,9 +54,8 @@ final class OptimizerFile {
                 StandardOpenOption.TRUNCATE_EXISTING)) {
             writeAll(channel, ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN).putLong(0, text.length));
             writeAll(channel, ByteBuffer.wrap(text));
-            for (int index = 0; index < firstMoments.tensors().length; index++) {
-                writeAll(channel, firstMoments.values(index));
-                writeAll(channel, secondMoments.values(index));
+            for (ByteBuffer values : buffers(saved)) {
+                writeAll(channel, values);
             }
             channel.force(true);
         }
@@ -62,12 +64,12 @@ final class OptimizerFile {
     }
 
     /**
-     * Fills the moments.
+     * Fills what {@link #write} saved.
      *
      * @throws D3sException with code {@code checkpoint_unusable} when the file belongs to another model or is damaged; the
-     *             moments are then as before
+     *             tensors are then as before
      */
-    static Counters read(Path directory, TorchWeights firstMoments, TorchWeights secondMoments) throws IOException {
+    static Counters read(Path directory, Map<String, TorchWeights> saved) throws IOException {
         Path file = directory.resolve(NAME);
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
@@ -80,7 +82,7 @@ final class OptimizerFile {
             readAll(channel, ByteBuffer.wrap(text));
             JsonNode header = JSON.readTree(new String(text, StandardCharsets.UTF_8));
             JsonNode metadata = header.path(METADATA);
-            ObjectNode expected = header(firstMoments);
+            ObjectNode expected = header(saved);
             for (var tensor : expected.properties()) {
                 if (!tensor.getValue().toString().equals(header.path(tensor.getKey()).toString())) {
                     throw unusable(file, "is of another model: " + tensor.getKey() + " differs");
@@ -95,9 +97,8 @@ final class OptimizerFile {
                 throw unusable(file, "is damaged: its checksum does not match");
             }
             channel.position(start);
-            for (int index = 0; index < firstMoments.tensors().length; index++) {
-                readAll(channel, firstMoments.values(index));
-                readAll(channel, secondMoments.values(index));
+            for (ByteBuffer values : buffers(saved)) {
+                readAll(channel, values);
             }
             return new Counters(Long.parseLong(metadata.path("steps").asText()),
                     Long.parseLong(metadata.path("version").asText()));
@@ -118,13 +119,28 @@ final class OptimizerFile {
                 file + " " + why + "; use another checkpoint");
     }
 
-    /** Names, shapes and places of both moments of each parameter, one after the other. */
-    private static ObjectNode header(TorchWeights layout) {
+    /** The tensors in the order of the file: all that is saved of a parameter, then of the next. */
+    private static List<ByteBuffer> buffers(Map<String, TorchWeights> saved) {
+        List<ByteBuffer> buffers = new ArrayList<>();
+        for (int index = 0; index < layout(saved).size(); index++) {
+            for (TorchWeights part : saved.values()) {
+                buffers.add(part.values(index));
+            }
+        }
+        return buffers;
+    }
+
+    private static List<Parameter> layout(Map<String, TorchWeights> saved) {
+        return saved.values().iterator().next().parameters();
+    }
+
+    /** Names, shapes and places in the same order. */
+    private static ObjectNode header(Map<String, TorchWeights> saved) {
         ObjectNode header = JSON.createObjectNode();
         long offset = 0;
-        for (Parameter parameter : layout.parameters()) {
-            for (String moment : new String[]{".first_moment", ".second_moment"}) {
-                ObjectNode tensor = header.putObject(parameter.name() + moment);
+        for (Parameter parameter : layout(saved)) {
+            for (String suffix : saved.keySet()) {
+                ObjectNode tensor = header.putObject(parameter.name() + suffix);
                 tensor.put("dtype", "F32");
                 var shape = tensor.putArray("shape");
                 for (long dimension : parameter.shape()) {
@@ -138,11 +154,10 @@ final class OptimizerFile {
         return header;
     }
 
-    private static long checksum(TorchWeights firstMoments, TorchWeights secondMoments) {
+    private static long checksum(Map<String, TorchWeights> saved) {
         CRC32C checksum = new CRC32C();
-        for (int index = 0; index < firstMoments.tensors().length; index++) {
-            checksum.update(firstMoments.values(index));
-            checksum.update(secondMoments.values(index));
+        for (ByteBuffer values : buffers(saved)) {
+            checksum.update(values);
         }
         return checksum.getValue();
     }

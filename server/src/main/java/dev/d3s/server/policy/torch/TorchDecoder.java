@@ -4,11 +4,18 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
 
+import org.jspecify.annotations.Nullable;
+
+import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.ParameterLayout;
 import dev.d3s.server.model.TokenScores;
 import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.LoraSettings;
+import dev.d3s.server.policy.PolicySettings;
 
 /**
  * A model's weights in libtorch, the program and the workers that run it: what the trained policy and the frozen reference
@@ -18,17 +25,33 @@ final class TorchDecoder implements AutoCloseable {
     private final ModelConfig config;
     private final TorchPolicySettings settings;
     private final NDManager manager;
-    private final TorchWeights weights;
+    private final TorchWeights model;
+    private final @Nullable TorchAdapters adapters;
+    private final NDArray[] tensors;
     private final DecoderProgram program;
-    private final List<TorchWorker> workers = new ArrayList<>();
+    private final List<TorchWorker> workers;
+    private final boolean owner;
 
-    TorchDecoder(String name, ModelConfig config, Weights initial, TorchPolicySettings settings) {
+    /**
+     * @param initial copied
+     * @param seed of the adapters' first values, where the settings ask for adapters
+     */
+    TorchDecoder(String name, ModelConfig config, Weights initial, TorchPolicySettings settings, long seed) {
         this.config = config;
         this.settings = settings;
+        owner = true;
+        workers = new ArrayList<>();
         manager = TorchRuntime.newManager();
         try {
-            weights = TorchWeights.copyOf(initial, manager, config, "parameters[]");
-            program = new DecoderProgram(manager, config);
+            model = TorchWeights.copyOf(initial, manager, ParameterLayout.of(config), "parameters[]");
+            LoraSettings lora = settings.lora();
+            adapters = lora == null ? null : new TorchAdapters(lora, config, model, manager, seed);
+            tensors = adapters == null
+                    ? model.tensors()
+                    : Stream.of(model.tensors(), adapters.values().tensors())
+                        .flatMap(Stream::of)
+                        .toArray(NDArray[]::new);
+            program = new DecoderProgram(manager, config, settings);
             for (int index = 0; index < settings.workers(); index++) {
                 workers.add(new TorchWorker("d3s-" + name + "-" + index, settings.intraOpThreads()));
             }
@@ -36,6 +59,24 @@ final class TorchDecoder implements AutoCloseable {
             close();
             throw e;
         }
+    }
+
+    /** The same model, memory and workers without the adapters: not to be used after its origin was closed. */
+    private TorchDecoder(TorchDecoder origin) {
+        config = origin.config;
+        settings = origin.settings.with(new PolicySettings(origin.settings.precision(), null));
+        manager = origin.manager.newSubManager();
+        model = origin.model;
+        adapters = null;
+        tensors = model.tensors();
+        program = new DecoderProgram(manager, config, settings);
+        workers = origin.workers;
+        owner = false;
+    }
+
+    /** The model as it was before there were adapters, in the same memory. Takes turns with this decoder. */
+    TorchDecoder withoutAdapters() {
+        return new TorchDecoder(this);
     }
 
     ModelConfig config() {
@@ -51,8 +92,31 @@ final class TorchDecoder implements AutoCloseable {
         return manager;
     }
 
+    /** The model's weights, merged with the adapters if there are any. */
     TorchWeights weights() {
-        return weights;
+        return adapters == null ? model : adapters.weights();
+    }
+
+    @Nullable
+    TorchAdapters adapters() {
+        return adapters;
+    }
+
+    /** What is trained: the weights, or the adapters alone. */
+    TorchWeights trained() {
+        return adapters == null ? model : adapters.values();
+    }
+
+    /** All that a program takes as {@code parameters}: the model's tensors and the adapters'. */
+    NDArray[] tensors() {
+        return tensors;
+    }
+
+    /** Shows the present adapters in {@link #weights}. On a worker. */
+    void merge() {
+        if (adapters != null) {
+            adapters.merge(program, tensors);
+        }
     }
 
     DecoderProgram program() {
@@ -129,7 +193,7 @@ final class TorchDecoder implements AutoCloseable {
     /** [2 * K]: log-probabilities, then entropies. */
     private float[] scoreMicroBatch(MicroBatch batch, double temperature) {
         try (DecoderProgram.Call call = program.call("score")) {
-            batch.into(call.list(weights.tensors()))
+            batch.into(call.list(tensors))
                 .rotary(batch.length())
                 .settings(temperature, settings.logitsRows(config));
             return call.run().toFloatArray();
@@ -138,7 +202,9 @@ final class TorchDecoder implements AutoCloseable {
 
     @Override
     public void close() {
-        workers.forEach(TorchWorker::close);
+        if (owner) {
+            workers.forEach(TorchWorker::close);
+        }
         manager.close();
     }
 }

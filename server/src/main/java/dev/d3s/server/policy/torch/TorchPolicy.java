@@ -6,7 +6,9 @@ import java.nio.FloatBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
@@ -14,13 +16,17 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 import ai.djl.ndarray.NDArray;
+import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.model.Parameter;
 import dev.d3s.server.model.TokenScores;
 import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.Adapter;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
 import dev.d3s.server.policy.Policy;
+import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.policy.TrainingSequence;
 import dev.d3s.server.policy.UpdateReport;
 import dev.d3s.spi.D3sException;
@@ -51,25 +57,29 @@ public final class TorchPolicy implements Policy {
     private static final int MAXIMA = 2;
 
     private final TorchDecoder decoder;
-    private final TorchWeights firstMoments;
-    private final TorchWeights secondMoments;
-    /** One per worker; zero between updates. */
+    /** Of gradients and moments. */
+    private final NDManager training;
+    /** One per worker; zero between updates. Made for the first of them. */
     private final List<TorchWeights> gradients = new ArrayList<>();
+    /** Made for the first update, when whatever the weights were read from is gone. */
+    private @Nullable Moments moments;
     private final NDArray steps;
     private final FloatBuffer stepCount;
     private long version;
 
+    /** AdamW's, of what is trained. */
+    private record Moments(TorchWeights first, TorchWeights second) {}
+
     private TorchPolicy(TorchDecoder decoder) {
         this.decoder = decoder;
-        ModelConfig config = decoder.config();
-        firstMoments = TorchWeights.zeros(decoder.manager(), config, "firstMoments[]");
-        secondMoments = TorchWeights.zeros(decoder.manager(), config, "secondMoments[]");
-        for (int worker = 0; worker < decoder.settings().workers(); worker++) {
-            gradients.add(TorchWeights.zeros(decoder.manager(), config, "gradients" + worker + "[]"));
-        }
+        training = decoder.manager().newSubManager();
+        decoder.worker(0).call(() -> {
+            decoder.merge();
+            return true;
+        });
         steps = decoder.manager().zeros(new Shape(1));
         stepCount = steps.toByteBuffer(true).order(ByteOrder.nativeOrder()).asFloatBuffer();
-        // nothing that lives longer than a call may be added from here on
+        // nothing that lives longer than a call may be added from here on, but to `training`
         decoder.manager().cap();
     }
 
@@ -83,7 +93,7 @@ public final class TorchPolicy implements Policy {
      * @param seed of the adapters' first values
      */
     public static TorchPolicy open(ModelConfig config, Weights initial, TorchPolicySettings settings, long seed) {
-        TorchDecoder decoder = new TorchDecoder("policy", config, initial, settings);
+        TorchDecoder decoder = new TorchDecoder("policy", config, initial, settings, seed);
         try {
             return new TorchPolicy(decoder);
         } catch (RuntimeException | Error e) {
@@ -100,6 +110,17 @@ public final class TorchPolicy implements Policy {
     @Override
     public Weights weights() {
         return decoder.weights();
+    }
+
+    @Override
+    public @Nullable Adapter adapter() {
+        TorchAdapters adapters = decoder.adapters();
+        return adapters == null ? null : new Adapter(adapters.settings(), adapters.values());
+    }
+
+    @Override
+    public @Nullable ReferencePolicy withoutAdapter() {
+        return decoder.adapters() == null ? null : TorchReferencePolicy.of(decoder);
     }
 
     @Override
@@ -145,6 +166,9 @@ public final class TorchPolicy implements Policy {
         check(sequences, kept, objective);
         double[] logRatios = logRatios(sequences, objective);
         MicroBatchPlan plan = decoder.plan(kept);
+        for (int worker = gradients.size(); worker <= Arrays.stream(plan.worker()).max().orElse(0); worker++) {
+            gradients.add(TorchWeights.zeros(training, decoder.trained().parameters(), "gradients" + worker + "[]"));
+        }
         List<CompletableFuture<double[]>> running = new ArrayList<>();
         for (int index = 0; index < plan.microBatches().size(); index++) {
             int[] members = plan.microBatches().get(index);
@@ -174,7 +198,7 @@ public final class TorchPolicy implements Policy {
             int[] members, Objective objective, int worker) {
         MicroBatch batch = MicroBatch.of(kept, members);
         try (DecoderProgram.Call call = decoder.program().call("accumulate")) {
-            batch.into(call.list(decoder.weights().tensors()).list(gradients.get(worker).tensors()))
+            batch.into(call.list(decoder.tensors()).list(gradients.get(worker).tensors()))
                 .floats(terms(sequences, kept, logRatios, members, batch.kept().length), TERMS, batch.kept().length)
                 .rotary(batch.length())
                 .settings(settings(objective, decoder.settings().logitsRows(config())));
@@ -268,21 +292,35 @@ public final class TorchPolicy implements Policy {
 
     /** Returns the gradient norm. Leaves weights and moments alone if it or the loss is not finite. */
     private double apply(OptimizerStep step, double loss) {
+        Moments both = moments();
         for (TorchWeights part : gradients.subList(1, gradients.size())) {
             try (DecoderProgram.Call call = decoder.program().call("merge")) {
                 call.list(gradients.getFirst().tensors()).list(part.tensors()).run();
             }
         }
         try (DecoderProgram.Call call = decoder.program().call("update")) {
-            call.list(decoder.weights().tensors())
-                .list(firstMoments.tensors())
-                .list(secondMoments.tensors())
+            call.list(decoder.trained().tensors())
+                .list(both.first.tensors())
+                .list(both.second.tensors())
                 .list(gradients.getFirst().tensors())
                 .tensor(steps)
                 .settings(step.learningRate(), step.weightDecay(), step.beta1(), step.beta2(), step.epsilon(),
                         step.maxGradNorm(), loss);
-            return call.run().getDouble();
+            double norm = call.run().getDouble();
+            decoder.merge();
+            return norm;
         }
+    }
+
+    private Moments moments() {
+        Moments both = moments;
+        if (both == null) {
+            List<Parameter> trained = decoder.trained().parameters();
+            both = new Moments(TorchWeights.zeros(training, trained, "firstMoments[]"),
+                    TorchWeights.zeros(training, trained, "secondMoments[]"));
+            moments = both;
+        }
+        return both;
     }
 
     /** Forgets what was accumulated. */
@@ -299,9 +337,10 @@ public final class TorchPolicy implements Policy {
 
     /** What was accumulated, summed over workers; for comparison with other ways of computing it. */
     float[][] accumulatedGradients() {
-        float[][] total = new float[decoder.weights().tensors().length][];
+        List<Parameter> trained = decoder.trained().parameters();
+        float[][] total = new float[trained.size()][];
         for (int index = 0; index < total.length; index++) {
-            total[index] = new float[(int) decoder.weights().parameters().get(index).size()];
+            total[index] = new float[(int) trained.get(index).size()];
             for (TorchWeights part : gradients) {
                 FloatBuffer values = part.values(index).asFloatBuffer();
                 for (int at = 0; at < total[index].length; at++) {
@@ -341,14 +380,31 @@ public final class TorchPolicy implements Policy {
 
     @Override
     public void saveOptimizer(Path directory) throws IOException {
-        OptimizerFile.write(directory, firstMoments, secondMoments, (long) stepCount.get(0), version);
+        OptimizerFile.write(directory, saved(), (long) stepCount.get(0), version);
     }
 
     @Override
     public void loadOptimizer(Path directory) throws IOException {
-        OptimizerFile.Counters counters = OptimizerFile.read(directory, firstMoments, secondMoments);
+        OptimizerFile.Counters counters = OptimizerFile.read(directory, saved());
         stepCount.put(0, (float) counters.steps());
         version = counters.version();
+        decoder.worker(0).call(() -> {
+            decoder.merge();
+            return true;
+        });
+    }
+
+    /** What a continuation needs, by what the names of its tensors end in. Weights that are trained are in the checkpoint's model. */
+    private Map<String, TorchWeights> saved() {
+        Moments both = moments();
+        Map<String, TorchWeights> saved = new LinkedHashMap<>();
+        TorchAdapters adapters = decoder.adapters();
+        if (adapters != null) {
+            saved.put("", adapters.values());
+        }
+        saved.put(".first_moment", both.first);
+        saved.put(".second_moment", both.second);
+        return saved;
     }
 
     @Override

@@ -8,14 +8,12 @@ import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.ndarray.types.Shape;
-import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Parameter;
-import dev.d3s.server.model.ParameterLayout;
 import dev.d3s.server.model.Weights;
 
 /**
  * One tensor per parameter in memory that libtorch owns, and direct views of it. The views are live and valid until the
- * manager is closed; the same class holds gradients and moments.
+ * manager is closed; the same class holds gradients, moments, adapters and the weights merged with them.
  *
  * @param parameters in layout order
  * @param tensors of these shapes, fp32
@@ -23,8 +21,25 @@ import dev.d3s.server.model.Weights;
  */
 record TorchWeights(List<Parameter> parameters, NDArray[] tensors, ByteBuffer[] views) implements Weights {
     /** @param listName the name under which a program takes the tensors, e.g. {@code parameters[]} */
-    static TorchWeights zeros(NDManager manager, ModelConfig config, String listName) {
-        List<Parameter> parameters = ParameterLayout.of(config);
+    static TorchWeights zeros(NDManager manager, List<Parameter> parameters, String listName) {
+        return allocate(manager, parameters, listName, true);
+    }
+
+    static TorchWeights copyOf(Weights source, NDManager manager, List<Parameter> parameters, String listName) {
+        TorchWeights copy = allocate(manager, parameters, listName, false);
+        for (int index = 0; index < copy.views.length; index++) {
+            Parameter expected = copy.parameters.get(index);
+            if (source.parameters().get(index).size() != expected.size()) {
+                throw new IllegalArgumentException(expected.name() + " has " + source.parameters().get(index).size()
+                        + " values instead of " + expected.size());
+            }
+            source.copyTo(index, copy.values(index));
+        }
+        return copy;
+    }
+
+    private static TorchWeights allocate(NDManager manager, List<Parameter> parameters, String listName,
+            boolean zeros) {
         NDArray[] tensors = new NDArray[parameters.size()];
         ByteBuffer[] views = new ByteBuffer[parameters.size()];
         for (int index = 0; index < tensors.length; index++) {
@@ -32,25 +47,14 @@ record TorchWeights(List<Parameter> parameters, NDArray[] tensors, ByteBuffer[] 
             if (parameter.size() > Integer.MAX_VALUE / Float.BYTES) {
                 throw new IllegalArgumentException(parameter.name() + " has more than 2 GiB");
             }
-            tensors[index] = manager.zeros(new Shape(parameter.shape()), DataType.FLOAT32);
+            Shape shape = new Shape(parameter.shape());
+            tensors[index] = zeros
+                    ? manager.zeros(shape, DataType.FLOAT32)
+                    : manager.create(shape, DataType.FLOAT32);
             tensors[index].setName(listName);
             views[index] = tensors[index].toByteBuffer(true).order(ByteOrder.nativeOrder());
         }
-        return new TorchWeights(parameters, tensors, views);
-    }
-
-    static TorchWeights copyOf(Weights source, NDManager manager, ModelConfig config, String listName) {
-        TorchWeights copy = zeros(manager, config, listName);
-        for (int index = 0; index < copy.views.length; index++) {
-            Parameter expected = copy.parameters.get(index);
-            ByteBuffer values = source.values(index);
-            if (values.remaining() != expected.size() * Float.BYTES) {
-                throw new IllegalArgumentException(expected.name() + " has " + values.remaining() + " bytes instead of "
-                        + expected.size() * Float.BYTES);
-            }
-            copy.views[index].duplicate().put(values.duplicate());
-        }
-        return copy;
+        return new TorchWeights(List.copyOf(parameters), tensors, views);
     }
 
     @Override

@@ -32,7 +32,8 @@ class ObjectiveProgramTest {
         manager = TorchRuntime.newManager();
         worker = new TorchWorker("objective", 1);
         program = new DecoderProgram(manager,
-                ModelConfig.qwen2(8, 8, 1, 2, 2, 4, 8, 8, 10_000, 1e-6, true, List.of(0)));
+                ModelConfig.qwen2(8, 8, 1, 2, 2, 4, 8, 8, 10_000, 1e-6, true, List.of(0)),
+                new TorchPolicySettings(1, 1, 1, 1));
     }
 
     @AfterAll

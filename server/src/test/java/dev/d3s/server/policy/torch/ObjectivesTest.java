@@ -54,7 +54,7 @@ class ObjectivesTest {
     static void load() {
         manager = TorchRuntime.newManager();
         worker = new TorchWorker("objectives", 1);
-        program = new DecoderProgram(manager, CONFIG);
+        program = new DecoderProgram(manager, CONFIG, new TorchPolicySettings(1, 1, 1, 1));
     }
 
     @AfterAll
