@@ -82,19 +82,11 @@ public final class ModelDirectory {
 
     /** Reads the weights, whatever floating-point format they are in, into the engines' layout; the caller closes them. */
     public static MemoryWeights weights(Path directory, ModelConfig config) throws IOException {
-        try (TensorFiles files = TensorFiles.open(directory)) {
-            List<String> problems = files.problems(config);
-            if (!problems.isEmpty()) {
-                throw ModelFiles.invalid(problems);
-            }
+        try (StoredWeights stored = stored(directory, config)) {
             MemoryWeights weights = MemoryWeights.allocate(config);
             try {
-                List<Parameter> parameters = weights.parameters();
-                for (int index = 0; index < parameters.size(); index++) {
-                    ByteBuffer target = weights.writable(index);
-                    for (TensorPart part : TensorPart.of(config, parameters.get(index))) {
-                        files.file(part.name()).read(part.name(), target);
-                    }
+                for (int index = 0; index < weights.parameters().size(); index++) {
+                    stored.copyTo(index, weights.writable(index));
                 }
                 return weights;
             } catch (RuntimeException failure) {
@@ -102,6 +94,21 @@ public final class ModelDirectory {
                 throw failure;
             }
         }
+    }
+
+    /** Checks the weights and leaves them in their files until they are asked for; the caller closes them, on the same thread. */
+    public static StoredWeights stored(Path directory, ModelConfig config) throws IOException {
+        TensorFiles files = TensorFiles.open(directory);
+        List<String> problems = files.problems(config);
+        if (!problems.isEmpty()) {
+            files.close();
+            throw ModelFiles.invalid(problems);
+        }
+        return new StoredWeights(ParameterLayout.of(config), (parameter, target) -> {
+            for (TensorPart part : TensorPart.of(config, parameter)) {
+                files.file(part.name()).read(part.name(), target);
+            }
+        }, files::close);
     }
 
     /**

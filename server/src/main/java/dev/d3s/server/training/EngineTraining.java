@@ -13,9 +13,9 @@ import dev.d3s.server.dataset.Dataset;
 import dev.d3s.server.dataset.RowKind;
 import dev.d3s.server.dataset.TokenizedDataset;
 import dev.d3s.server.dataset.TokenizedRow;
-import dev.d3s.server.model.HuggingFaceModel;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.model.StoredWeights;
 import dev.d3s.server.model.Tokenizer;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.Policy;
@@ -146,9 +146,9 @@ public final class EngineTraining implements Training {
         Path checkpoint = request.resumeFrom();
         // with adapters the model never changes, and a checkpoint has them apart from it
         Path start = checkpoint == null || request.settings().policy().lora() != null ? request.model() : checkpoint;
-        try (HuggingFaceModel model = ModelDirectory.open(start)) {
-            Policy policy = engines.policy(model.config(), model.weights(), request.settings().policy(),
-                    request.seed());
+        ModelConfig config = ModelDirectory.config(start);
+        try (StoredWeights weights = ModelDirectory.stored(start, config)) {
+            Policy policy = engines.policy(config, weights, request.settings().policy(), request.seed());
             if (checkpoint != null) {
                 loadOptimizer(policy, checkpoint);
             }
@@ -175,8 +175,9 @@ public final class EngineTraining implements Training {
         if (shared != null) {
             return shared;
         }
-        try (HuggingFaceModel model = ModelDirectory.open(request.model())) {
-            return engines.reference(model.config(), model.weights(), settings.policy());
+        ModelConfig config = ModelDirectory.config(request.model());
+        try (StoredWeights weights = ModelDirectory.stored(request.model(), config)) {
+            return engines.reference(config, weights, settings.policy());
         }
     }
 

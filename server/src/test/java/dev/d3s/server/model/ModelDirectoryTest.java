@@ -58,6 +58,19 @@ class ModelDirectoryTest {
     }
 
     @Test
+    void shouldReadTensorsThatStayInTheirFiles() throws IOException {
+        try (StoredWeights stored = ModelDirectory.stored(base, config);
+                MemoryWeights expected = RandomInitialization.of(config, 7, ExampleModels.RANGE)) {
+            assertSameBits(stored, expected);
+            ByteBuffer target = ByteBuffer.allocate(expected.values(2).remaining() + 4).order(ByteOrder.nativeOrder());
+            target.position(4);
+            stored.copyTo(2, target);
+            assertThat(target.remaining()).isZero();
+            assertThat(target.slice(4, target.capacity() - 4)).isEqualTo(expected.values(2));
+        }
+    }
+
+    @Test
     void shouldSplitPackedTensorsIntoTheNamesOfHuggingFace() throws IOException {
         try (SafeTensors file = SafeTensors.open(base.resolve("model.safetensors"));
                 HuggingFaceModel model = ModelDirectory.open(base)) {
