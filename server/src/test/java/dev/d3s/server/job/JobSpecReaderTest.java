@@ -234,8 +234,9 @@ class JobSpecReaderTest {
         ObjectNode request = reinforcement();
         ObjectNode d3s = request.withObject("/method/reinforcement/d3s");
         d3s.put("precision", "fp16");
-        d3s.set("lora", TestServer.json("""
-                {"rank": 0, "alpha": -1, "target_modules": ["q_proj", "qkv"], "use_rslora": 1, "dropout": 0.1, "r": 8}"""));
+        d3s.set("lora", TestServer
+            .json("""
+                    {"rank": 0, "alpha": -1, "target_modules": ["q_proj", "qkv"], "use_rslora": 1, "dropout": 0.1, "r": 8}"""));
         assertThat(mistakes(request)).extracting(Mistake::param)
             .containsExactlyInAnyOrder("method.reinforcement.d3s.precision", "method.reinforcement.d3s.lora.rank",
                     "method.reinforcement.d3s.lora.alpha", "method.reinforcement.d3s.lora.target_modules",

@@ -132,7 +132,10 @@ class ModelConfigFilesTest {
         List<String> problems = new ArrayList<>();
 
         assertThat(ModelConfigFiles.read(directory, problems)).isNull();
-        assertThat(problems).singleElement().asString().contains(directory.resolve("config.json") + ": ").contains(message);
+        assertThat(problems).singleElement()
+            .asString()
+            .contains(directory.resolve("config.json") + ": ")
+            .contains(message);
     }
 
     @Test
@@ -188,13 +191,43 @@ class ModelConfigFilesTest {
         assertThat(kept + stretched).isLessThan(unscaled.length);
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            QWEN3        | qwen3 | llama   | has the tensors model.layers.0.self_attn.k_norm.weight, | that no LlamaForCausalLM of this
+            QWEN2_UNTIED | qwen2 | mistral | has the tensors model.layers.0.self_attn.k_proj.bias, | that no MistralForCausalLM of this
+            LLAMA        | llama | qwen2   | lacks the tensors model.layers.0.self_attn.q_proj.bias, | that config.json asks for
+            MISTRAL      | mistral | qwen3 | lacks the tensors model.layers.0.self_attn.q_norm.weight, | is it another model's config.json?
+            """)
+    void shouldNameTensorsOfAnotherFamily(PaperModel model, String from, String to, String tensors, String message)
+            throws IOException {
+        model.write(directory, 1);
+        Path file = directory.resolve("config.json");
+        Files.writeString(file, Files.readString(file).replace(from, to).replace(capitalised(from), capitalised(to)));
+
+        assertThat(ModelDirectory.check(directory)).singleElement().asString().contains(tensors).contains(message);
+    }
+
+    @Test
+    void shouldNameAMissingHead() throws IOException {
+        PaperModel.LLAMA3.write(directory, 1);
+        Path file = directory.resolve("config.json");
+        Files.writeString(file, Files.readString(file).replace("_embeddings\": true", "_embeddings\": false"));
+
+        assertThat(ModelDirectory.check(directory)).singleElement()
+            .asString()
+            .contains("lacks the tensors lm_head.weight that config.json asks for: set tie_word_embeddings to true");
+    }
+
+    private static String capitalised(String type) {
+        return type.substring(0, 1).toUpperCase(Locale.ROOT) + type.substring(1);
+    }
+
     private static String small(String type) {
-        String name = type.substring(0, 1).toUpperCase(Locale.ROOT) + type.substring(1);
         return """
                 "architectures": ["%sForCausalLM"], "model_type": "%s", "vocab_size": 8, "hidden_size": 32,
                 "num_hidden_layers": 1, "num_attention_heads": 2, "num_key_value_heads": 2, "intermediate_size": 48,
                 "head_dim": %s, "max_position_embeddings": 32768, "eos_token_id": 2"""
-            .formatted(name, type, type.equals("llama") ? "null" : "16");
+            .formatted(capitalised(type), type, type.equals("llama") ? "null" : "16");
     }
 
     /** Members given twice count as their last. */

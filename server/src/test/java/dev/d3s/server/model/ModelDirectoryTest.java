@@ -2,6 +2,7 @@ package dev.d3s.server.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -111,6 +112,40 @@ class ModelDirectoryTest {
         assertThat(ModelDirectory.check(shards)).singleElement()
             .asString()
             .contains("part-2.safetensors is missing, but model.safetensors.index.json names it");
+    }
+
+    @Test
+    void shouldReadTensorsOfDifferentFormats() throws IOException {
+        List<SafeTensors.Source> sources = sources(base.resolve("model.safetensors"));
+        TensorType[] types = {TensorType.F32, TensorType.F16, TensorType.BF16};
+        List<SafeTensors.Source> mixed = new ArrayList<>();
+        for (SafeTensors.Source source : sources) {
+            mixed.add(new SafeTensors.Source(source.name(), types[mixed.size() % 3], source.shape(), source.values()));
+        }
+        SafeTensors.write(base.resolve("model.safetensors"), Map.of(), mixed);
+
+        assertThat(ModelDirectory.check(base)).isEmpty();
+        try (HuggingFaceModel model = ModelDirectory.open(base)) {
+            for (int index = 0; index < model.weights().parameters().size(); index++) {
+                ByteBuffer found = model.weights().values(index);
+                for (TensorPart part : TensorPart.of(config, model.weights().parameters().get(index))) {
+                    SafeTensors.Source written = mixed.stream()
+                        .filter(source -> source.name().equals(part.name()))
+                        .findFirst()
+                        .orElseThrow();
+                    double step = switch (written.type()) {
+                        case F32 -> 0;
+                        case F16 -> 0x1p-11;
+                        default -> 0x1p-8;
+                    };
+                    for (int at = 0; at < part.size(); at += 7) {
+                        float exact = written.values().getFloat(4 * at);
+                        assertThat(found.getFloat(4 * (part.offset() + at))).as(part.name())
+                            .isCloseTo(exact, within((float) (step * Math.abs(exact) + (step == 0 ? 0 : 1e-7))));
+                    }
+                }
+            }
+        }
     }
 
     @Test

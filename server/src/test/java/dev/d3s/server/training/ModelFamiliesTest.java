@@ -113,7 +113,9 @@ class ModelFamiliesTest {
         Arrays.fill(weight, 0.02f);
         Path trained = home.resolve("trained");
         try (HuggingFaceModel model = ModelDirectory.open(base);
-                TorchPolicy policy = TorchPolicy.open(model.config(), model.weights(), settings())) {
+                TorchPolicy policy = TorchPolicy.open(model.config(), model.weights(), settings());
+                OnnxRolloutEngine engine = OnnxRolloutEngine.open(model.config(), policy.weights(),
+                        new OnnxRolloutSettings(1, 1, 1, POSITIONS, RefreshMode.IN_PLACE, 0))) {
             assertClose(policy, tokens, prompt, new PaperDecoder(base));
             // With an epsilon that dwarfs the gradient g, the first AdamW step is a step of -g / 2.
             double epsilon = 1e6;
@@ -124,6 +126,10 @@ class ModelFamiliesTest {
             assertThat(ModelDirectory.check(trained)).isEmpty();
             assertThat(ModelDirectory.config(trained)).isEqualTo(model.config());
             assertClose(policy, tokens, prompt, new PaperDecoder(trained));
+            // it computes on the trainer's memory, and must not have folded any of it away
+            engine.refresh();
+            TokenScores scores = engine.score(tokens, prompt, TEMPERATURE);
+            assertClose(scores.logprobs(), scores.entropies(), tokens, prompt, new PaperDecoder(trained));
         }
         shouldBeGradients(new PaperDecoder(base), new PaperDecoder(trained).tensors(), tokens, prompt, weight);
     }

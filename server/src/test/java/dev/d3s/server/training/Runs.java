@@ -44,7 +44,8 @@ final class Runs {
                 ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, grader, 10,
-                PolicySettings.DEFAULT, optimizer(2e-4, 5, 0.1), new EvaluationSettings(4, 256), 0, new RecordingSettings(0, 1));
+                PolicySettings.DEFAULT, optimizer(2e-4, 5, 0.1), new EvaluationSettings(4, 256), 0,
+                new RecordingSettings(0, 1));
     }
 
     static TrainingRequest supervised(Path model, ArithmeticTask.TaskFiles files, int steps) {

@@ -137,7 +137,8 @@ final class ShortRuns {
 
         ReinforcementSettings build() {
             return new ReinforcementSettings("d3s", steps, PROMPTS, GROUP_SIZE, Runs.MAX_TOKENS, temperature, scale,
-                    minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, policy, optimizer,
+                    minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, policy,
+                    optimizer,
                     new EvaluationSettings(2, 16), 0, recording);
         }
     }

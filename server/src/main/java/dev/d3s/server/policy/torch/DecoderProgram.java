@@ -51,7 +51,8 @@ final class DecoderProgram {
         this.config = config;
         try {
             module = JniUtils.loadModule((PtNDManager) manager,
-                    new ByteArrayInputStream(TorchScriptProgram.of("policy", constants(config, settings)).archive()), false,
+                    new ByteArrayInputStream(TorchScriptProgram.of("policy", constants(config, settings)).archive()),
+                    false,
                     false);
         } catch (IOException e) {
             throw new UncheckedIOException("Reading from memory cannot fail", e);

@@ -115,7 +115,8 @@ class TorchPolicyLoraTest {
                     for (int column = 0; column < columns; column++) {
                         double sum = 0;
                         for (int inner = 0; inner < model.lora.rank(); inner++) {
-                            sum += (double) up.get(row * model.lora.rank() + inner) * down.get(inner * columns + column);
+                            sum += (double) up.get(row * model.lora.rank() + inner)
+                                    * down.get(inner * columns + column);
                         }
                         weight[(target.firstRow(model.config) + row) * columns + column] += model.lora.scaling() * sum;
                     }
