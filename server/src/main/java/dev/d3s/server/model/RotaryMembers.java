@@ -86,7 +86,8 @@ final class RotaryMembers {
                 members.problem(prefix + TYPE, (type.isMissingNode() ? "is missing" : "is " + type)
                         + "; supported are \"default\", \"linear\" and \"llama3\": remove " + name
                         + " to train at the original context length, if the model has one");
-                yield new Scaling.None();
+                Scaling none = new Scaling.None();
+                yield none;
             }
         };
     }
