@@ -8,6 +8,7 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -16,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -29,13 +31,18 @@ import dev.d3s.spi.D3sException;
  * such directories, so any of them opens in other tools, and any can be the start of a job. Stateless; any thread.
  */
 public final class ModelDirectory {
-    private static final String WEIGHTS = "model.safetensors";
-    private static final String INDEX = "model.safetensors.index.json";
+    private static final String WEIGHTS = WeightFiles.SINGLE;
+    private static final String INDEX = WeightFiles.INDEX;
     private static final String TOKENIZER = "tokenizer.json";
     /** What belongs to a tokenizer besides {@code tokenizer.json}; copied where it exists. */
     private static final List<String> TOKENIZER_COMPANIONS = List.of("tokenizer_config.json",
             "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt", "chat_template.jinja",
             "chat_template.json");
+    /** Every file of a model directory but the weights and their index, in the order in which they matter. */
+    public static final List<String> FILES = Stream
+        .concat(Stream.of(ModelConfigFiles.CONFIG, ModelConfigFiles.GENERATION_CONFIG, TOKENIZER),
+                TOKENIZER_COMPANIONS.stream())
+        .toList();
     private static final int LISTED = 8;
 
     private ModelDirectory() {}
@@ -119,13 +126,7 @@ public final class ModelDirectory {
             return List.of(noDirectory(directory));
         }
         List<String> problems = new ArrayList<>();
-        ModelConfig config = ModelConfigFiles.read(directory, problems);
-        Path tokenizer = directory.resolve(TOKENIZER);
-        if (Files.isRegularFile(tokenizer)) {
-            checkTokenizer(tokenizer, config, problems);
-        } else {
-            problems.add(noTokenizer(tokenizer));
-        }
+        ModelConfig config = checkBesideWeights(directory, problems);
         try (TensorFiles files = TensorFiles.open(directory)) {
             if (config != null) {
                 problems.addAll(files.problems(config));
@@ -136,9 +137,27 @@ public final class ModelDirectory {
         return List.copyOf(problems);
     }
 
+    /** As {@link #check}, of a directory whose weights are not there yet and are not missed. */
+    public static List<String> checkBesideWeights(Path directory) throws IOException {
+        List<String> problems = new ArrayList<>();
+        checkBesideWeights(directory, problems);
+        return List.copyOf(problems);
+    }
+
+    private static @Nullable ModelConfig checkBesideWeights(Path directory, List<String> problems) throws IOException {
+        ModelConfig config = ModelConfigFiles.read(directory, problems);
+        Path tokenizer = directory.resolve(TOKENIZER);
+        if (Files.isRegularFile(tokenizer)) {
+            checkTokenizer(tokenizer, config, problems);
+        } else {
+            problems.add(noTokenizer(tokenizer));
+        }
+        return config;
+    }
+
     /**
      * Writes a complete model directory with fp32 weights and makes every file durable. {@code weights} may be a policy's live ones: they go from
-     * where they are to the file, and nothing may update them meanwhile.
+     * where they are to the file, and nothing may update them meanwhile. Weights of more than 5 GB become several files with an index.
      *
      * @param directory created when absent; files of the same names are overwritten
      * @param tokenizerSource model directory whose tokenizer files are copied, and whose members of config.json that the engines do not
@@ -158,11 +177,51 @@ public final class ModelDirectory {
         if (elsewhere) {
             copyTokenizer(tokenizerSource, directory);
         }
-        SafeTensors.write(directory.resolve(WEIGHTS), Map.of("format", "pt"), sources(config, weights, type));
+        WeightFiles.write(directory, sources(config, weights, type), WeightFiles.MAX_SHARD_BYTES);
         ModelFiles.sync(directory);
     }
 
-    private static List<SafeTensors.Source> sources(ModelConfig config, Weights weights, TensorType type) {
+    /**
+     * Writes the weights alone, in the same files as a complete directory has them, and makes them durable: {@link #weights}
+     * reads them back.
+     *
+     * @param type F32, F16 or BF16; only F32 keeps every bit
+     */
+    public static void writeWeights(Path directory, ModelConfig config, Weights weights, TensorType type)
+            throws IOException {
+        Files.createDirectories(directory);
+        WeightFiles.write(directory, sources(config, weights, type), WeightFiles.MAX_SHARD_BYTES);
+        ModelFiles.sync(directory);
+    }
+
+    /** Whether {@link #weights} would find any there. */
+    public static boolean hasWeights(Path directory) {
+        return Files.isRegularFile(directory.resolve(WEIGHTS)) || Files.isRegularFile(directory.resolve(INDEX));
+    }
+
+    /**
+     * The format that most of a directory's weights are in: what a model trained from it is saved in. Where formats are mixed, as
+     * with fp32 norms among bf16 matrices, the one with the most values counts. Reads the headers only.
+     */
+    public static TensorType weightType(Path directory) throws IOException {
+        try (TensorFiles files = TensorFiles.open(directory)) {
+            Map<TensorType, Long> values = new EnumMap<>(TensorType.class);
+            for (String tensor : files.byTensor.keySet()) {
+                SafeTensors.Entry entry = files.file(tensor).entry(tensor);
+                if (entry.type().readable()) {
+                    values.merge(entry.type(), entry.size(), Long::sum);
+                }
+            }
+            return values.entrySet()
+                .stream()
+                .max(Map.Entry.comparingByValue())
+                .map(Map.Entry::getKey)
+                .orElse(
+                        TensorType.F32);
+        }
+    }
+
+    static List<SafeTensors.Source> sources(ModelConfig config, Weights weights, TensorType type) {
         List<SafeTensors.Source> sources = new ArrayList<>();
         List<Parameter> parameters = weights.parameters();
         for (int index = 0; index < parameters.size(); index++) {

@@ -21,9 +21,14 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 
+import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
@@ -41,6 +46,16 @@ public final class SafeTensors implements AutoCloseable {
     /** The format's own limit; a larger header is a damaged or hostile file. */
     private static final long MAX_HEADER_BYTES = 100_000_000;
     private static final String METADATA = "__metadata__";
+    /** Some hundred thousand tensors: a header that is all brackets would fill the memory many times its own size. */
+    private static final int MAX_HEADER_TOKENS = 5_000_000;
+    private static final JsonMapper HEADER_JSON = JsonMapper
+        .builder(JsonFactory.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxNestingDepth(10).maxTokenCount(MAX_HEADER_TOKENS).build())
+            .build())
+        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+        .build();
     private static final int CHUNK_VALUES = 1 << 18;
     private static final ValueLayout.OfShort HALF = ValueLayout.JAVA_SHORT_UNALIGNED
         .withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -260,7 +275,7 @@ public final class SafeTensors implements AutoCloseable {
             throws IOException {
         JsonNode root;
         try {
-            root = ModelFiles.JSON.readTree(header);
+            root = HEADER_JSON.readTree(header);
         } catch (JsonProcessingException notJson) {
             throw ModelFiles.invalid(file + " has a header that is not valid JSON: " + notJson.getOriginalMessage()
                     + ". It is not a safetensors file, or it is damaged.", notJson);

@@ -144,9 +144,10 @@ public final class EngineTraining implements Training {
 
     private Policy policy(TrainingRequest request) throws IOException {
         Path checkpoint = request.resumeFrom();
+        boolean adapters = request.settings().policy().lora() != null;
+        ModelConfig config = ModelDirectory.config(checkpoint == null ? request.model() : checkpoint);
         // with adapters the model never changes, and a checkpoint has them apart from it
-        Path start = checkpoint == null || request.settings().policy().lora() != null ? request.model() : checkpoint;
-        ModelConfig config = ModelDirectory.config(start);
+        Path start = checkpoint == null || adapters ? request.model() : TrainingState.exactWeights(checkpoint);
         try (StoredWeights weights = ModelDirectory.stored(start, config)) {
             Policy policy = engines.policy(config, weights, request.settings().policy(), request.seed());
             if (checkpoint != null) {

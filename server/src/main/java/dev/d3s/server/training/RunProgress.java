@@ -9,6 +9,7 @@ import java.util.concurrent.CancellationException;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.model.TensorType;
 import dev.d3s.server.policy.Adapter;
 import dev.d3s.server.policy.PeftDirectory;
 import dev.d3s.server.policy.Policy;
@@ -19,8 +20,9 @@ import dev.d3s.server.selection.RecordedRollout;
  * How far a run is, and its checkpoints. Lives on the training thread.
  *
  * <p>
- * A checkpoint is a Hugging Face model directory with a {@code trainer} folder beside the weights: optimizer moments and
- * {@link TrainingState}. A run that trains adapters has them merged into the model, and alone in an {@code adapter} folder.
+ * A checkpoint is a Hugging Face model directory, in the format of the model the job started from, with a {@code trainer}
+ * folder beside the weights: optimizer moments, {@link TrainingState}, and the fp32 weights where the model's are not. A run
+ * that trains adapters has them merged into the model, and alone in an {@code adapter} folder.
  */
 final class RunProgress {
     private static final String ADAPTER = "adapter";
@@ -147,10 +149,15 @@ final class RunProgress {
         long started = System.nanoTime();
         TrainingState state = new TrainingState(completedSteps, trainedTokens, generatedTokens, refreshMode, memory);
         observer.checkpoint(completedSteps, metrics, directory -> {
-            ModelDirectory.write(directory, policy.config(), policy.weights(), tokenizerSource);
+            TensorType type = ModelDirectory.weightType(tokenizerSource);
+            ModelDirectory.write(directory, policy.config(), policy.weights(), type, tokenizerSource);
             Adapter adapter = policy.adapter();
             if (adapter != null) {
                 PeftDirectory.write(directory.resolve(ADAPTER), adapter, tokenizerSource);
+            } else if (type != TensorType.F32) {
+                // the model is rounded to its source's format; a run that goes on needs the bits it stopped with
+                ModelDirectory.writeWeights(TrainingState.trainerDirectory(directory), policy.config(),
+                        policy.weights(), TensorType.F32);
             }
             policy.saveOptimizer(TrainingState.trainerDirectory(directory));
             state.write(directory);

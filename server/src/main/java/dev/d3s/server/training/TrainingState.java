@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.rollout.RefreshMode;
 
 /**
@@ -32,6 +33,12 @@ record TrainingState(int completedSteps, long trainedTokens, long generatedToken
     /** Where, below a checkpoint directory, everything lies that a plain model directory does not have. */
     static Path trainerDirectory(Path checkpoint) {
         return checkpoint.resolve("trainer");
+    }
+
+    /** Where a checkpoint has the weights with the bits they were trained with: it may be a rounded model itself. */
+    static Path exactWeights(Path checkpoint) {
+        Path trainer = trainerDirectory(checkpoint);
+        return ModelDirectory.hasWeights(trainer) ? trainer : checkpoint;
     }
 
     void write(Path checkpoint) throws IOException {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import dev.d3s.spi.D3sException;
 
@@ -114,6 +116,14 @@ class SafeTensorsTest {
             {"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"y":{"dtype":"F32","shape":[2],"data_offsets":[8,16]}}  | 4 bytes between tensor x and tensor y belong to no tensor
             {"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}   | 8 bytes after tensor x belong to no tensor
             {"x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}} | Duplicate field 'x'
+            {"x":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,16]}} | tensor x has 9223372036854775808 where
+            {"x":{"dtype":"F32","shape":[4],"data_offsets":[0,9223372036854775807]}} | tensor x lies at bytes 0 to 9223372036854775807 of 16
+            {"x":{"dtype":"F32","shape":[4611686018427387904,0],"data_offsets":[0,16]}} | that is 0 bytes, but its data_offsets span 16
+            {"x":{"dtype":"F32","shape":[4],"dtype":"F16","data_offsets":[0,16]}} | Duplicate field 'dtype'
+            {"x":{"dtype":"F32","shape":[4],"data_offsets":[0,16]},"y":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}} | tensor y overlaps tensor x
+            {"x":{"dtype":"F32","shape":{"0":4},"data_offsets":[0,16]}} | tensor x needs a shape and two data_offsets
+            {"x":7}                                                  | tensor x has the unknown format
+            {"x":[[[[[[[[[[[[1]]]]]]]]]]]]}                          | nesting depth
             [1,2,3]                                                  | not a JSON object
             {"x":                                                    | not valid JSON
             """)
@@ -137,6 +147,29 @@ class SafeTensorsTest {
 
         Files.write(file, new byte[]{1, 2, 3});
         assertThatThrownBy(() -> SafeTensors.open(file)).hasMessageContaining("has 3 bytes, too few");
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {-1, Long.MIN_VALUE, 0, 1, 100_000_001, 1L << 40})
+    void shouldRefuseAnAbsurdHeaderLength(long length) throws IOException {
+        Path file = directory.resolve("absurd.safetensors");
+        try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
+            sparse.setLength(200_000_000);
+            sparse.writeLong(Long.reverseBytes(length));
+        }
+
+        assertThatThrownBy(() -> SafeTensors.open(file)).isInstanceOf(D3sException.class)
+            .hasMessageContaining("says that its header has " + Long.toUnsignedString(length)
+                    + " bytes in a file of 200000000");
+    }
+
+    @Test
+    void shouldRefuseAHeaderThatIsSmallInTheFileAndHugeInMemory() throws IOException {
+        Path file = directory.resolve("brackets.safetensors");
+        Files.write(file, file(("{\"x\":[" + "[],".repeat(2_500_000) + "[]]}").getBytes(StandardCharsets.UTF_8), 0));
+
+        assertThatThrownBy(() -> SafeTensors.open(file)).isInstanceOf(D3sException.class)
+            .hasMessageContaining("Token count");
     }
 
     @Test

@@ -20,8 +20,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import dev.d3s.server.model.MemoryWeights;
+import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.SafeTensors;
+import dev.d3s.server.model.TensorType;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.PolicySettings;
@@ -76,8 +79,12 @@ class ResumeTest {
         parts.addAll(rest.reports);
         assertThat(timeless(parts)).isEqualTo(timeless(whole.reports));
         assertThat(resumed).isEqualTo(totals);
-        for (String file : List.of("model.safetensors", "trainer/optimizer.safetensors",
-                "trainer/training_state.json")) {
+        List<String> files = new ArrayList<>(
+                List.of("model.safetensors", "trainer/optimizer.safetensors", "trainer/training_state.json"));
+        if (ModelDirectory.weightType(runs.model) != TensorType.F32) {
+            files.add("trainer/model.safetensors");
+        }
+        for (String file : files) {
             assertThat(rest.checkpoint(STEPS).resolve(file)).as(file)
                 .hasSameBinaryContentAs(whole.checkpoint(STEPS).resolve(file));
         }
@@ -114,6 +121,31 @@ class ResumeTest {
                 RefreshMode.IN_PLACE);
         assertThat(whole.series(Metric.SKIPPED)).containsOnly(0.0);
         assertThat(whole.series(Metric.REWARD_MEAN)).doesNotHaveDuplicates();
+    }
+
+    /** The checkpoint is a rounded model; what the run goes on from is not. */
+    @ParameterizedTest
+    @EnumSource(names = {"BF16", "F16"})
+    void shouldSaveInTheSourcesFormatAndStillResumeBitForBit(TensorType type) throws Exception {
+        ModelConfig config = ModelDirectory.config(runs.model);
+        try (MemoryWeights weights = ModelDirectory.weights(runs.model, config)) {
+            ModelDirectory.write(runs.model, config, weights, type, runs.model);
+        }
+
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.supervised(STEPS, checkpoint),
+                RefreshMode.IN_PLACE);
+
+        Path end = whole.checkpoint(STEPS);
+        assertThat(ModelDirectory.check(end)).isEmpty();
+        assertThat(ModelDirectory.weightType(end)).isEqualTo(type);
+        assertThat(Files.size(end.resolve("model.safetensors")))
+            .isLessThan(Files.size(end.resolve("trainer/model.safetensors")) * 6 / 10);
+        Path rounded = directory.resolve("rounded");
+        try (MemoryWeights exact = ModelDirectory.weights(end.resolve("trainer"), config)) {
+            ModelDirectory.write(rounded, config, exact, type, runs.model);
+        }
+        assertThat(end.resolve("model.safetensors"))
+            .hasSameBinaryContentAs(rounded.resolve("model.safetensors"));
     }
 
     @ParameterizedTest
