@@ -39,7 +39,8 @@ class ArchitectureTest {
             Map.entry("bench", Set.of("policy", "rollout")), //
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //
-            Map.entry("job", Set.of("training", "plugin", "selection", "advantage", "config")), //
+            Map.entry("hub", Set.of("model")), //
+            Map.entry("job", Set.of("training", "plugin", "selection", "advantage", "hub", "config")), //
             Map.entry("training",
                     Set.of("reward", "advantage", "selection", "rollout", "policy", "model", "dataset", "plugin")), //
             Map.entry("reward", Set.of()), //
@@ -53,7 +54,7 @@ class ArchitectureTest {
 
     private static final List<String> TRAINING_AND_BELOW = List.of("training", "reward", "advantage", "selection",
             "rollout",
-            "policy", "model", "dataset", "plugin");
+            "policy", "model", "dataset", "plugin", "hub");
 
     private static JavaClasses imported;
 

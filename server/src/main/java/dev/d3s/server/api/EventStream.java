@@ -2,13 +2,18 @@ package dev.d3s.server.api;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Function;
 
 import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 import jakarta.ws.rs.core.StreamingOutput;
 
 import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.job.JobEvent;
+import dev.d3s.server.job.JobService;
 
 /**
  * Server-sent events over a blocking stream: a client that reads slowly blocks its own virtual thread and nothing else. A
@@ -34,6 +39,53 @@ final class EventStream {
             .header("Cache-Control", "no-cache")
             .header("X-Accel-Buffering", "no")
             .build();
+    }
+
+    /** Follows a log and hands its events over as they happen; blocks. */
+    @FunctionalInterface
+    interface Log {
+        void follow(JobService.Follower follower) throws InterruptedException;
+    }
+
+    /**
+     * A log as a response that goes on as long as the log does, or until the client goes away, which is its good right.
+     *
+     * @param text one line for an event
+     */
+    static Response followed(Function<JobEvent, String> text, Log log) {
+        return response(stream -> {
+            try {
+                log.follow(new JobService.Follower() {
+                    @Override
+                    public boolean event(JobEvent event) {
+                        return written(() -> stream.event(event.id(), text.apply(event)));
+                    }
+
+                    @Override
+                    public boolean quiet() {
+                        return written(() -> stream.comment("quiet"));
+                    }
+                });
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+    }
+
+    /** Something written to a client. */
+    @FunctionalInterface
+    private interface Writing {
+        void run() throws IOException;
+    }
+
+    /** @return false when the client went away */
+    private static boolean written(Writing writing) {
+        try {
+            writing.run();
+            return true;
+        } catch (IOException | UncheckedIOException e) {
+            return false;
+        }
     }
 
     /** @param data one line */

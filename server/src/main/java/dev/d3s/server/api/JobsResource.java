@@ -1,10 +1,7 @@
 package dev.d3s.server.api;
 
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -133,48 +130,15 @@ class JobsResource {
             @Content(mediaType = MediaType.SERVER_SENT_EVENTS, schema = @Schema(implementation = EventObject.class))})
     public Response events(@RestPath String id, @RestQuery @Nullable String after, @RestQuery @Nullable String limit,
             @RestHeader("Last-Event-ID") @Nullable String lastEventId, HttpHeaders headers) {
-        if (!asked(headers, MediaType.SERVER_SENT_EVENTS_TYPE)) {
+        if (!Accept.asks(headers, MediaType.SERVER_SENT_EVENTS_TYPE)) {
             return Response.ok(Listing.of(
                     jobs.events(id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EventObject::of,
                     JobEvent::id), MediaType.APPLICATION_JSON_TYPE)
                 .build();
         }
         jobs.job(id);
-        return EventStream.response(stream -> follow(id, QueryRules.present(lastEventId), stream));
-    }
-
-    private void follow(String id, @Nullable String lastEventId, EventStream stream) throws IOException {
-        try {
-            jobs.follow(id, lastEventId, new JobService.Follower() {
-                @Override
-                public boolean event(JobEvent event) {
-                    return written(() -> stream.event(event.id(), json.write(EventObject.of(event))));
-                }
-
-                @Override
-                public boolean quiet() {
-                    return written(() -> stream.comment("quiet"));
-                }
-            });
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    /** Something written to a client. */
-    @FunctionalInterface
-    private interface Writing {
-        void run() throws IOException;
-    }
-
-    /** @return false when the client went away, which is its good right */
-    private static boolean written(Writing writing) {
-        try {
-            writing.run();
-            return true;
-        } catch (IOException | UncheckedIOException e) {
-            return false;
-        }
+        return EventStream.followed(event -> json.write(EventObject.of(event)),
+                follower -> jobs.follow(id, QueryRules.present(lastEventId), follower));
     }
 
     @GET
@@ -201,7 +165,7 @@ class JobsResource {
                 : Arrays.stream(names.split(",")).map(String::strip).collect(Collectors.toSet());
         MetricSeries series = jobs.metrics(id, wanted,
                 QueryRules.whole("from_step", fromStep, -1, -1, Integer.MAX_VALUE));
-        return asked(headers, CSV)
+        return Accept.asks(headers, CSV)
                 ? Response.ok(MetricsObject.csv(series), CSV).build()
                 : Response.ok(MetricsObject.of(id, series), MediaType.APPLICATION_JSON_TYPE).build();
     }
@@ -220,26 +184,12 @@ class JobsResource {
         int given = QueryRules.whole("step", step, -1, 0, Integer.MAX_VALUE);
         StepRollouts rollouts = jobs.rollouts(id, given < 0 ? null : given, QueryRules.present(after),
                 QueryRules.limit(limit, 100, 1000));
-        return asked(headers, MediaType.TEXT_HTML_TYPE)
+        return Accept.asks(headers, MediaType.TEXT_HTML_TYPE)
                 ? Response.ok(RolloutsPage.of(jobs.job(id), rollouts), HTML)
                     // what a policy writes is shown, never run
                     .header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
                     .build()
                 : Response.ok(RolloutsObject.of(rollouts), MediaType.APPLICATION_JSON_TYPE).build();
-    }
-
-    /** Whether a client names this type; one that takes anything gets JSON. */
-    private static boolean asked(HttpHeaders headers, MediaType type) {
-        List<MediaType> acceptable = headers.getAcceptableMediaTypes();
-        for (MediaType each : acceptable) {
-            if (each.isCompatible(MediaType.APPLICATION_JSON_TYPE)) {
-                return false;
-            }
-            if (each.isCompatible(type)) {
-                return true;
-            }
-        }
-        return false;
     }
 
     private FineTuningJob wire(Job job) {

@@ -19,6 +19,7 @@ import dev.d3s.server.job.InvalidRequestException;
 import dev.d3s.server.job.JobEvent;
 import dev.d3s.server.job.ModelCatalog.Model;
 import dev.d3s.server.job.Page;
+import dev.d3s.server.job.RegisteredModel;
 import dev.d3s.server.job.UploadedFile;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
@@ -62,8 +63,16 @@ final class Wire {
     record EventObject(String id, String object, long createdAt, String level, String message, String type,
             @Schema(implementation = Object.class) @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable JsonNode data) {
         static EventObject of(JobEvent event) {
-            return new EventObject(event.id(), "fine_tuning.job.event", event.createdAt() / 1000, event.level().key(),
-                    event.message(), event.content().key(), event.data());
+            return of("fine_tuning.job.event", event);
+        }
+
+        static EventObject ofModel(JobEvent event) {
+            return of("model.event", event);
+        }
+
+        private static EventObject of(String object, JobEvent event) {
+            return new EventObject(event.id(), object, event.createdAt() / 1000, event.level().key(), event.message(),
+                    event.content().key(), event.data());
         }
     }
 
@@ -81,11 +90,31 @@ final class Wire {
     }
 
     @JsonNaming(SnakeCaseStrategy.class)
+    @JsonInclude(JsonInclude.Include.NON_NULL)
     @Schema(name = "Model")
     record ModelObject(String id, String object, long created, String ownedBy,
-            @Schema(description = "the job that made it") @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String fineTuningJobId) {
+            @Schema(description = "downloading, ready or failed") String status,
+            @Schema(description = "the job that made it") @Nullable String fineTuningJobId,
+            @Schema(description = "what it was downloaded from, hf://org/name@revision") @Nullable String source,
+            @Schema(description = "the commit that the revision was at") @Nullable String commit,
+            @Schema(description = "of a download: bytes that are there") @Nullable Long bytes,
+            @Schema(description = "of a download: all bytes, once that is known") @Nullable Long totalBytes,
+            @Schema(description = "why it cannot be used") @Nullable ModelError error) {
+        /** Why a model cannot be used. */
+        @Schema(name = "ModelError")
+        record ModelError(String code, String message) {}
+
         static ModelObject of(Model model) {
-            return new ModelObject(model.id(), "model", model.createdAt() / 1000, model.ownedBy(), model.job());
+            RegisteredModel registered = model.registered();
+            if (registered == null) {
+                return new ModelObject(model.id(), "model", model.createdAt() / 1000, model.ownedBy(), "ready",
+                        model.job(), null, null, null, null, null);
+            }
+            RegisteredModel.Failure failure = registered.error();
+            return new ModelObject(model.id(), "model", model.createdAt() / 1000, model.ownedBy(),
+                    registered.status().key(), null, registered.source(), registered.commit(),
+                    registered.source() == null ? null : (Long) registered.bytes(), registered.totalBytes(),
+                    failure == null ? null : new ModelError(failure.code(), failure.message()));
         }
     }
 

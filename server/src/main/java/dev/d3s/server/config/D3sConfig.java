@@ -1,7 +1,9 @@
 package dev.d3s.server.config;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
@@ -23,6 +25,9 @@ public interface D3sConfig {
     /** Base models. */
     Models models();
 
+    /** The hub that models are downloaded from. */
+    Hub hub();
+
     /** Plugins beyond the built-in ones. */
     Plugins plugins();
 
@@ -43,6 +48,20 @@ public interface D3sConfig {
     interface Models {
         /** Each directory in it is a base model in Hugging Face layout; {@code <home>/models} when absent. */
         Optional<Path> directory();
+
+        /** Further directories, separated by commas, whose content may be registered with {@code POST /v1/models}. */
+        Optional<List<Path>> allowed();
+    }
+
+    /** The hub that models are downloaded from. */
+    interface Hub {
+        /** Its address; the variable {@code HF_ENDPOINT} of other tools counts where this is absent. */
+        @WithDefault("${HF_ENDPOINT:https://huggingface.co}")
+        URI endpoint();
+
+        /** Opens gated and private models; the variable {@code HF_TOKEN} of other tools counts where this is absent. */
+        @WithDefault("${HF_TOKEN:}")
+        Optional<String> token();
     }
 
     /** Plugins beyond the built-in ones. */
@@ -74,6 +93,7 @@ public interface D3sConfig {
         return new ServerSettings(home(), models().directory().orElseGet(() -> home().resolve("models")),
                 plugins().directory().orElse(null),
                 threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
-                files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout());
+                files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout(),
+                new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(), hub().token().orElse(null)));
     }
 }

@@ -16,9 +16,11 @@ import org.jspecify.annotations.Nullable;
  * @param organization in the ids of fine-tuned models
  * @param heartbeat a quiet event stream carries a comment this often
  * @param pluginTimeout limit of one call into a plugin
+ * @param modelSources where models may come from besides the models directory
  */
 public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path pluginsDirectory, int threads,
-        long uploadLimit, String organization, Duration heartbeat, Duration pluginTimeout) {
+        long uploadLimit, String organization, Duration heartbeat, Duration pluginTimeout,
+        ModelSources modelSources) {
     public ServerSettings {
         home = home.toAbsolutePath().normalize();
         modelsDirectory = modelsDirectory.toAbsolutePath().normalize();

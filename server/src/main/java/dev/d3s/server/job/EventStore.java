@@ -12,40 +12,46 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-/** The event logs of jobs. Thread-safe. */
+/** The event logs of jobs, or of models: one table holds the logs, the other one's rows count their events. Thread-safe. */
 final class EventStore {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Database database;
+    private final String owner;
 
-    EventStore(Database database) {
+    /** @param owner {@code job} or {@code model}: the table of those that have a log */
+    EventStore(Database database, String owner) {
         this.database = database;
+        this.owner = owner;
     }
 
-    /** Appends inside a transaction. Counting up in the job's row first keeps sequences without gaps on any database. */
-    void append(Connection connection, String job, JobEvent.Level level, JobEvent.Content type, String message,
+    /** Appends inside a transaction. Counting up in the owner's row first keeps sequences without gaps on any database. */
+    void append(Connection connection, String id, JobEvent.Level level, JobEvent.Content type, String message,
             @Nullable JsonNode data) throws SQLException {
-        Database.execute(connection, "update job set last_event = last_event + 1 where id = ?", job);
-        Database.execute(connection, "insert into job_event (job_id, sequence, created_at, level, type, message, data) "
-                + "select id, last_event, ?, ?, ?, ?, ? from job where id = ?", System.currentTimeMillis(), level.key(),
-                type.key(), message, data == null ? null : data.toString(), job);
+        Database.execute(connection, "update " + owner + " set last_event = last_event + 1 where id = ?", id);
+        Database.execute(connection,
+                "insert into " + owner + "_event (" + owner + "_id, sequence, created_at, level, type, message, data) "
+                        + "select id, last_event, ?, ?, ?, ?, ? from " + owner + " where id = ?",
+                System.currentTimeMillis(), level.key(), type.key(), message, data == null ? null : data.toString(),
+                id);
     }
 
     /** Newest first. */
-    List<JobEvent> newestBefore(String job, long sequence, int limit) {
-        return database.list(
-                "select * from job_event where job_id = ? and sequence < ? order by sequence desc limit ?",
-                EventStore::event, job, sequence, limit);
+    List<JobEvent> newestBefore(String id, long sequence, int limit) {
+        return database.list(select("sequence < ? order by sequence desc limit ?"), this::event, id, sequence, limit);
     }
 
     /** Oldest first. */
-    List<JobEvent> oldestAfter(String job, long sequence, int limit) {
-        return database.list("select * from job_event where job_id = ? and sequence > ? order by sequence limit ?",
-                EventStore::event, job, sequence, limit);
+    List<JobEvent> oldestAfter(String id, long sequence, int limit) {
+        return database.list(select("sequence > ? order by sequence limit ?"), this::event, id, sequence, limit);
     }
 
-    private static JobEvent event(ResultSet row) throws SQLException {
-        return new JobEvent(row.getString("job_id"), row.getLong("sequence"), row.getLong("created_at"),
+    private String select(String which) {
+        return "select * from " + owner + "_event where " + owner + "_id = ? and " + which;
+    }
+
+    private JobEvent event(ResultSet row) throws SQLException {
+        return new JobEvent(row.getString(owner + "_id"), row.getLong("sequence"), row.getLong("created_at"),
                 JobEvent.Level.valueOf(row.getString("level").toUpperCase(Locale.ROOT)),
                 JobEvent.Content.valueOf(row.getString("type").toUpperCase(Locale.ROOT)), row.getString("message"),
                 parsed(row.getString("data")));

@@ -7,13 +7,13 @@ import org.jspecify.annotations.Nullable;
 import com.fasterxml.jackson.databind.JsonNode;
 
 /**
- * One line of a job's log.
+ * One line of a job's log, or of a registered model's.
  *
- * @param job its id
+ * @param job its id; of a model, the one that is used inside the server only
  * @param sequence from 1, without gaps
  * @param createdAt milliseconds since 1970
  * @param content what it carries
- * @param data for {@link Content#METRICS}: step, total_steps and the metrics by name
+ * @param data for {@link Content#METRICS}: step, total_steps and the metrics by name; of a model, bytes and total_bytes
  */
 public record JobEvent(String job, long sequence, long createdAt, Level level, Content content, String message,
         @Nullable JsonNode data) {
@@ -35,9 +35,10 @@ public record JobEvent(String job, long sequence, long createdAt, Level level, C
         }
     }
 
-    /** {@code ftevent-<job>-<sequence>}, fixed width so that ids sort. */
+    /** {@code ftevent-<job>-<sequence>} or {@code modelevent-<model>-<sequence>}, fixed width so that ids sort. */
     public String id() {
-        return "ftevent-" + job.substring(job.indexOf('-') + 1) + "-" + String.format(Locale.ROOT, "%010d", sequence);
+        return (job.startsWith(ModelStore.PREFIX) ? "modelevent-" : "ftevent-") + job.substring(job.indexOf('-') + 1)
+                + "-" + String.format(Locale.ROOT, "%010d", sequence);
     }
 
     /** The sequence in an event's id; 0 when it is none, which is before the first. */

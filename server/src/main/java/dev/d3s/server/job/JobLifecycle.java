@@ -20,19 +20,21 @@ import dev.d3s.spi.ErrorCategory;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 
-/** Opens the server's home before its jobs begin, and closes it after they have stopped. On the main thread. */
+/** Opens the server's home before its jobs and downloads begin, and closes it after they have stopped. On the main thread. */
 @Singleton
 class JobLifecycle {
     private final ServerSettings settings;
     private final Flyway flyway;
     private final JobService jobs;
+    private final ModelRegistry models;
     private @Nullable FileChannel lock;
 
     @Inject
-    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs) {
+    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models) {
         this.settings = settings;
         this.flyway = flyway;
         this.jobs = jobs;
+        this.models = models;
     }
 
     void start(@Observes StartupEvent event) {
@@ -53,10 +55,12 @@ class JobLifecycle {
             throw IoFailures.exception("opening the server's home " + home, e);
         }
         flyway.migrate();
+        models.start();
         jobs.start();
     }
 
     void stop(@Observes ShutdownEvent event) throws IOException {
+        models.close();
         jobs.close();
         if (lock != null) {
             lock.close();

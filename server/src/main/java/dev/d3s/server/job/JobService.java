@@ -29,12 +29,10 @@ import dev.d3s.server.training.Training;
  */
 @Singleton
 public class JobService implements AutoCloseable {
-    private static final int EVENTS_AT_ONCE = 200;
-
     private final Stores stores;
-    private final ServerSettings settings;
     private final ModelCatalog models;
     private final EventSignal signal = new EventSignal();
+    private final EventFeed feed;
     private final JobSpecReader reader;
     private final JobQueue queue;
     private volatile boolean closed;
@@ -43,8 +41,8 @@ public class JobService implements AutoCloseable {
     JobService(Stores stores, ServerSettings settings, ModelCatalog models, FileService files, Training training,
             PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks) {
         this.stores = stores;
-        this.settings = settings;
         this.models = models;
+        this.feed = new EventFeed(stores.events, signal, settings.heartbeat());
         this.reader = new JobSpecReader(plugins, new References(models, files, modelChecks, datasetChecks));
         this.queue = new JobQueue(stores, models, files, signal, training);
     }
@@ -60,7 +58,7 @@ public class JobService implements AutoCloseable {
     public void close() {
         closed = true;
         queue.close();
-        signal.raise();
+        feed.close();
     }
 
     /**
@@ -140,8 +138,7 @@ public class JobService implements AutoCloseable {
      */
     public Page<JobEvent> events(String id, @Nullable String after, int limit) {
         job(id);
-        long before = after == null ? Long.MAX_VALUE : JobEvent.sequenceOf(after);
-        return Page.of(stores.events.newestBefore(id, before, limit + 1), limit);
+        return feed.page(id, after, limit);
     }
 
     /** Hears the events of a job as they happen. */
@@ -165,25 +162,7 @@ public class JobService implements AutoCloseable {
      */
     public void follow(String id, @Nullable String lastEventId, Follower follower) throws InterruptedException {
         job(id);
-        long sequence = lastEventId == null ? 0 : JobEvent.sequenceOf(lastEventId);
-        while (!closed) {
-            long seen = signal.version();
-            // the status is read first: once it says that the job has ended, the last event is stored already
-            boolean ended = job(id).status().ended();
-            List<JobEvent> events = stores.events.oldestAfter(id, sequence, EVENTS_AT_ONCE);
-            for (JobEvent event : events) {
-                if (!follower.event(event)) {
-                    return;
-                }
-                sequence = event.sequence();
-            }
-            if (events.size() == EVENTS_AT_ONCE) {
-                continue;
-            }
-            if (ended || (!signal.await(seen, settings.heartbeat()) && !follower.quiet())) {
-                return;
-            }
-        }
+        feed.follow(id, lastEventId, () -> job(id).status().ended(), follower);
     }
 
     /**
@@ -257,7 +236,7 @@ public class JobService implements AutoCloseable {
 
         @Override
         public List<String> modelIds() {
-            return models.models().stream().map(ModelCatalog.Model::id).toList();
+            return models.models().stream().filter(ModelCatalog.Model::ready).map(ModelCatalog.Model::id).toList();
         }
 
         @Override

@@ -16,6 +16,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.advantage.Scale;
+import dev.d3s.server.hub.HubReference;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
 import dev.d3s.server.job.JobSpec.Hyperparameters;
@@ -386,11 +387,14 @@ final class JobSpecReader {
         Optional<Path> directory = references.model(id);
         if (directory.isEmpty()) {
             List<String> ids = references.modelIds();
-            request.mistake("model", "model_not_found", "There is no model '" + id + "'; "
-                    + (ids.isEmpty()
-                            ? "put a model directory into the server's models directory first"
-                            : "known models: " + String.join(", ", ids.subList(0, Math.min(20, ids.size()))))
-                    + ".");
+            String instead = ids.isEmpty()
+                    ? "put a model directory into the server's models directory first"
+                    : "known models: " + String.join(", ", ids.subList(0, Math.min(20, ids.size())));
+            if (id.startsWith(HubReference.SCHEME)) {
+                instead = "download it with POST /v1/models and {\"model\": \"" + id
+                        + "\"}, then give the id that this answers with";
+            }
+            request.mistake("model", "model_not_found", "There is no model '" + id + "'; " + instead + ".");
             return null;
         }
         List<String> problems = references.modelProblems(directory.get());

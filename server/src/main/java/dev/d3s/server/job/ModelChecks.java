@@ -14,4 +14,9 @@ public interface ModelChecks {
      * @return one sentence per problem, each with the fix; empty when the model is usable
      */
     List<String> problems(Path directory);
+
+    /** As {@link #problems}, of a model whose weights are not there yet and are not missed. */
+    default List<String> problemsBesideWeights(Path directory) {
+        return List.of();
+    }
 }

@@ -7,7 +7,7 @@ import jakarta.inject.Singleton;
 
 import dev.d3s.server.plugin.PluginRegistry;
 
-/** Everything about jobs that is in the database. Thread-safe. */
+/** Everything about jobs and models that is in the database. Thread-safe. */
 @Singleton
 class Stores {
     final Identifiers identifiers = new Identifiers();
@@ -18,17 +18,19 @@ class Stores {
     final CheckpointStore checkpoints;
     final FileStore files;
     final JobStore jobs;
+    final ModelStore models;
 
     @Inject
     Stores(DataSource source, PluginRegistry plugins) {
         JobSpecReader specs = JobSpecReader.ofStored(plugins);
         database = new Database(source);
-        events = new EventStore(database);
+        events = new EventStore(database, "job");
         metrics = new MetricStore(database);
         rollouts = new RolloutStore(database);
         checkpoints = new CheckpointStore(database);
         files = new FileStore(database);
         jobs = new JobStore(database, events, metrics, rollouts, specs::read);
+        models = new ModelStore(database);
     }
 
     RunRecord run(Job job) {

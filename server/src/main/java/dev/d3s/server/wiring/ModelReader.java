@@ -18,4 +18,13 @@ final class ModelReader implements ModelChecks {
             throw new UncheckedIOException(e);
         }
     }
+
+    @Override
+    public List<String> problemsBesideWeights(Path directory) {
+        try {
+            return ModelDirectory.checkBesideWeights(directory);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
 }

@@ -6,9 +6,13 @@ import jakarta.inject.Singleton;
 
 import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.api.CompletionEndpoint;
+import dev.d3s.server.config.ModelSources;
 import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.hub.Hub;
+import dev.d3s.server.hub.HubSettings;
 import dev.d3s.server.job.DatasetChecks;
 import dev.d3s.server.job.ModelChecks;
+import dev.d3s.server.job.ModelRelease;
 import dev.d3s.server.model.HuggingFaceModel;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.plugin.PluginRegistry;
@@ -38,6 +42,17 @@ final class Parts {
 
     static void close(@Disposes PluginRegistry plugins) {
         plugins.close();
+    }
+
+    @Produces
+    @Singleton
+    static Hub hub(ServerSettings settings) {
+        ModelSources sources = settings.modelSources();
+        return new Hub(HubSettings.of(sources.endpoint(), sources.token()));
+    }
+
+    static void close(@Disposes Hub hub) {
+        hub.close();
     }
 
     @Produces
@@ -72,6 +87,12 @@ final class Parts {
     @Singleton
     static CompletionEndpoint completionEndpoint(CompletionService completions) {
         return new CompletionAdapter(completions);
+    }
+
+    @Produces
+    @Singleton
+    static ModelRelease modelRelease(CompletionService completions) {
+        return completions::forget;
     }
 
     @Produces

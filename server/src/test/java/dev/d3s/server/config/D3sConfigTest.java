@@ -3,8 +3,11 @@ package dev.d3s.server.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
@@ -15,7 +18,12 @@ import io.smallrye.config.PropertiesConfigSource;
 import io.smallrye.config.SmallRyeConfigBuilder;
 
 class D3sConfigTest {
-    private static D3sConfig config(Map<String, String> properties) {
+    @SafeVarargs
+    private static D3sConfig config(Map<String, String>... parts) {
+        Map<String, String> properties = new HashMap<>();
+        for (Map<String, String> part : parts) {
+            properties.putAll(part);
+        }
         return new SmallRyeConfigBuilder().addDefaultInterceptors()
             .withSources(new PropertiesConfigSource(Map.of("user.home", "/home/someone"), "system", 50),
                     new PropertiesConfigSource(properties, "test", 100))
@@ -31,17 +39,49 @@ class D3sConfigTest {
 
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/home/someone/.d3s"),
                 Path.of("/home/someone/.d3s/models"), null, Runtime.getRuntime().availableProcessors(), 5L << 30, "d3s",
-                Duration.ofSeconds(15), Duration.ofSeconds(30)));
+                Duration.ofSeconds(15), Duration.ofSeconds(30),
+                new ModelSources(List.of(), URI.create("https://huggingface.co"), null)));
     }
 
     @Test
     void shouldMapEveryProperty() {
         D3sConfig config = config(Map.of("d3s.home", "/data/d3s", "d3s.models.directory", "/data/models",
                 "d3s.plugins.directory", "/data/plugins", "d3s.files.limit", "200M", "d3s.events.heartbeat", "PT3S",
-                "d3s.threads", "3", "d3s.plugins.timeout", "PT2M", "d3s.organization", "acme"));
+                "d3s.threads", "3", "d3s.plugins.timeout", "PT2M", "d3s.organization", "acme"),
+                Map.of(
+                        "d3s.models.allowed", "/data/others,/home/someone/.cache/huggingface", "d3s.hub.endpoint",
+                        "https://hub.example.org/", "d3s.hub.token", "hf_secret"));
 
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
-                Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2)));
+                Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
+                new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),
+                        URI.create("https://hub.example.org"), "hf_secret")));
+    }
+
+    @Test
+    void shouldTakeTheVariablesOfOtherToolsWhereItsOwnAreAbsent() {
+        Map<String, String> others = Map.of("HF_ENDPOINT", "https://mirror.example.org", "HF_TOKEN", "hf_other");
+
+        ModelSources theirs = config(others).toSettings().modelSources();
+        assertThat(theirs.endpoint()).isEqualTo(URI.create("https://mirror.example.org"));
+        assertThat(theirs.token()).isEqualTo("hf_other");
+
+        ModelSources ours = config(others,
+                Map.of("d3s.hub.endpoint", "https://hub.example.org", "d3s.hub.token", "hf_ours"))
+            .toSettings()
+            .modelSources();
+        assertThat(ours.endpoint()).isEqualTo(URI.create("https://hub.example.org"));
+        assertThat(ours.token()).isEqualTo("hf_ours");
+    }
+
+    @Test
+    void shouldKeepTheTokenOutOfEveryText() {
+        ServerSettings settings = config(Map.of("d3s.hub.token", "hf_secret")).toSettings();
+        assertThat(settings.toString()).contains("token=given").doesNotContain("hf_secret");
+
+        assertThatThrownBy(() -> config(Map.of("d3s.hub.token", "hf_secret\nX-Other: 1")).toSettings())
+            .hasMessageContaining("d3s.hub.token has spaces or special characters")
+            .hasMessageNotContaining("hf_secret");
     }
 
     @Test

@@ -39,6 +39,18 @@ public class TestCatalogs implements ModelChecks, DatasetChecks {
         return new PluginRegistry(all);
     }
 
+    private volatile List<String> problemsBesideWeights = List.of();
+
+    /** Lets every model whose weights are to be downloaded have this problem. */
+    void unusable(String problem) {
+        problemsBesideWeights = List.of(problem);
+    }
+
+    @Override
+    public List<String> problemsBesideWeights(Path directory) {
+        return problemsBesideWeights;
+    }
+
     @Override
     public List<String> problems(Path directory) {
         return Files.exists(directory.resolve("tokenizer.json"))

@@ -2,9 +2,12 @@ package dev.d3s.server.job;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
@@ -16,7 +19,10 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.config.ModelSources;
 import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.hub.Hub;
+import dev.d3s.server.hub.HubSettings;
 import dev.d3s.server.plugin.PluginRegistry;
 
 /** Jobs over a real database in a directory, without Quarkus. A second one over the same directory is a restart. */
@@ -31,10 +37,18 @@ final class TestServer implements AutoCloseable {
     final FileService files;
     final ModelCatalog models;
     final JobService jobs;
+    final Hub hub;
+    final List<Path> released = new ArrayList<>();
+    final ModelRegistry registry;
 
     TestServer(Path home) {
+        this(home, URI.create("http://127.0.0.1:9"));
+    }
+
+    /** @param endpoint of a hub */
+    TestServer(Path home, URI endpoint) {
         settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50),
-                Duration.ofSeconds(30));
+                Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null));
         SQLiteConfig config = new SQLiteConfig();
         config.setJournalMode(SQLiteConfig.JournalMode.WAL);
         config.setBusyTimeout(10_000);
@@ -46,6 +60,8 @@ final class TestServer implements AutoCloseable {
         stores = new Stores(source, plugins);
         files = new FileService(stores, settings);
         models = new ModelCatalog(stores, settings);
+        hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
+        registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
         jobs = new JobService(stores, settings, models, files, training, plugins, catalogs,
                 catalogs);
     }
@@ -118,6 +134,8 @@ final class TestServer implements AutoCloseable {
     @Override
     public void close() {
         training.letGo();
+        registry.close();
+        hub.close();
         jobs.close();
     }
 }
