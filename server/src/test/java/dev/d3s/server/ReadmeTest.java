@@ -33,6 +33,7 @@ import dev.d3s.server.selection.Preset;
 import dev.d3s.server.selection.Presets;
 import dev.d3s.server.training.Metric;
 import dev.d3s.spi.ConfigKey;
+import dev.d3s.spi.GraderServices;
 import dev.d3s.spi.Plugin;
 import dev.d3s.spi.PluginFactory;
 import dev.d3s.spi.RewardFunction;
@@ -252,7 +253,7 @@ class ReadmeTest {
 
     @ParameterizedTest
     @ValueSource(classes = {Plugin.class, PluginFactory.class, RolloutSelector.class, TokenSelector.class,
-            StatefulSelector.class, Schedule.class, RewardFunction.class})
+            StatefulSelector.class, Schedule.class, RewardFunction.class, GraderServices.class})
     void shouldNumberTheGuaranteesAsTheJavadocDoes(Class<?> type) {
         String source = text("spi/src/main/java/" + type.getName().replace('.', '/') + ".java");
         List<String> promised = Pattern.compile("<li>(.*?)</li>", Pattern.DOTALL)

@@ -20,7 +20,7 @@ public final class PluginConfig {
      * Checks given values against declared keys and fills in the defaults.
      *
      * @param keys what the plugin declares
-     * @param given what the job says: numbers, booleans and strings by key
+     * @param given what the job says: numbers, booleans, strings, lists and maps by key
      * @throws InvalidConfigException naming every mistake: unknown keys, missing ones, wrong types, values out of range
      */
     public static PluginConfig of(List<ConfigKey> keys, Map<String, ?> given) {
@@ -72,6 +72,7 @@ public final class PluginConfig {
             case ConfigKey.Choice choice ->
                 value instanceof String word && choice.choices().contains(word) ? word : null;
             case ConfigKey.Flag flag -> value instanceof Boolean ? value : null;
+            case ConfigKey.Json json -> JsonValues.isOne(value, json.types()) ? JsonValues.copy(value) : null;
         };
         if (accepted == null) {
             problems.add(new ConfigProblem(key.name(),
@@ -81,7 +82,12 @@ public final class PluginConfig {
     }
 
     private static String shown(Object value) {
-        return value instanceof String ? "'" + value + "'" : String.valueOf(value);
+        return switch (value) {
+            case String text -> "'" + text + "'";
+            case Map<?, ?> members -> "an object";
+            case List<?> elements -> "a list";
+            default -> String.valueOf(value);
+        };
     }
 
     private static String allowed(ConfigKey key) {
@@ -92,6 +98,7 @@ public final class PluginConfig {
             case ConfigKey.Text text -> "a string";
             case ConfigKey.Choice choice -> "one of " + String.join(", ", choice.choices());
             case ConfigKey.Flag flag -> "true or false";
+            case ConfigKey.Json json -> json.types().isEmpty() ? "JSON" : "JSON: " + String.join(" or ", json.types());
         };
     }
 
@@ -113,6 +120,11 @@ public final class PluginConfig {
     /** The value of a {@link ConfigKey.Flag}. */
     public boolean flag(String key) {
         return (Boolean) value(key);
+    }
+
+    /** The value of a {@link ConfigKey.Json}: a string, Long, Double, Boolean, list or map, not to be changed. */
+    public Object json(String key) {
+        return value(key);
     }
 
     /** Every key with its value, defaults included. */

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import java.math.BigInteger;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -87,5 +89,29 @@ class PluginConfigTest {
     void shouldNameAKeyThatAPluginReadsButDoesNotDeclare() {
         assertThatThrownBy(() -> of(Map.of("label", "")).real("missing")).isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("'missing'");
+    }
+
+    @Test
+    void shouldTakeJsonAsPlainValuesThatNobodyCanChange() {
+        List<ConfigKey> keys = List.of(ConfigKey.Json.of("graders", null, "what to combine", "object", "array"),
+                ConfigKey.Json.of("limit", 1, "a number", "integer"), new ConfigKey.Json("any", "x", Map.of(), "any"));
+        Map<String, Object> members = new LinkedHashMap<>();
+        members.put("z", Arrays.asList(1, 2.5f, null, true));
+        members.put("a", Map.of("n", BigInteger.TEN));
+        PluginConfig config = PluginConfig.of(keys, Map.of("graders", members));
+        assertThat(config.json("graders"))
+            .isEqualTo(Map.of("z", Arrays.asList(1L, 2.5, null, true), "a", Map.of("n", 10.0)));
+        assertThat(((Map<?, ?>) config.json("graders")).keySet().toString()).isEqualTo("[z, a]");
+        assertThat(config.json("limit")).isEqualTo(1L);
+        members.clear();
+        assertThat((Map<?, ?>) config.json("graders")).hasSize(2);
+        assertThatThrownBy(() -> ((Map<?, ?>) config.json("graders")).clear())
+            .isInstanceOf(UnsupportedOperationException.class);
+        assertThatThrownBy(() -> PluginConfig.of(keys, Map.of("graders", "{}", "limit", 1.5)))
+            .hasMessage("Key 'graders' is '{}' but must be JSON: object or array. "
+                    + "Key 'limit' is 1.5 but must be JSON: integer.");
+        assertThatThrownBy(() -> of(Map.of("label", List.of(1), "count", Map.of())))
+            .hasMessage("Key 'count' is an object but must be a whole number from 1 to 10. "
+                    + "Key 'label' is a list but must be a string.");
     }
 }

@@ -1,12 +1,15 @@
 package dev.d3s.server.job;
 
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 
 import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
@@ -25,8 +28,6 @@ import dev.d3s.spi.InvalidConfigException;
  */
 final class PluginReader {
     private static final Logger LOG = Logger.getLogger(PluginReader.class);
-    private static final String PYTHON_REFUSED = "Graders of type 'python' are refused: this server runs no Python. Write the "
-            + "reward as a plugin in Java, or, once this server has it, put it behind a URL for a grader of type 'http'.";
 
     private final PluginRegistry plugins;
     private final boolean stored;
@@ -79,16 +80,10 @@ final class PluginReader {
             return PluginChoice.of("");
         }
         String type = object.path("type").asText("");
-        if (type.equals("python")) {
-            details.mistake("grader.type", "unknown_plugin", PYTHON_REFUSED);
-            return PluginChoice.of(type);
-        }
         ObjectNode config = object.deepCopy();
         config.remove("type");
         // OpenAI's graders carry a name that only labels them; a plugin that wants it declares it
-        boolean labelled = find(PluginKind.REWARD_FUNCTION, type)
-            .map(plugin -> plugin.keys().stream().noneMatch(key -> key.name().equals("name")))
-            .orElse(true);
+        boolean labelled = plugins.isLabelled(type);
         if (labelled) {
             config.remove("name");
         }
@@ -100,12 +95,6 @@ final class PluginReader {
             expanded.set("name", object.get("name"));
         }
         expanded.setAll(toJson(effective));
-        // nested members were read as text; show them as they were written
-        object.properties().forEach(member -> {
-            if (member.getValue().isContainerNode()) {
-                expanded.set(member.getKey(), member.getValue());
-            }
-        });
         return new PluginChoice(type, effective);
     }
 
@@ -134,13 +123,6 @@ final class PluginReader {
         }
     }
 
-    private Optional<PluginDescription> find(PluginKind kind, String name) {
-        return plugins.descriptions()
-            .stream()
-            .filter(plugin -> plugin.kind() == kind && plugin.name().equals(name))
-            .findFirst();
-    }
-
     private String names(PluginKind kind) {
         return String.join(", ", plugins.descriptions()
             .stream()
@@ -149,37 +131,64 @@ final class PluginReader {
             .toList());
     }
 
-    /** Plain values of a configuration; a nested value is handed over as its JSON text. */
+    /** Plain values of a configuration, nested ones as lists and maps. */
     private static Map<String, Object> values(ObjectNode config) {
         Map<String, Object> values = new LinkedHashMap<>();
         config.properties().forEach(member -> {
-            JsonNode value = member.getValue();
-            if (value.isBoolean()) {
-                values.put(member.getKey(), value.booleanValue());
-            } else if (value.isIntegralNumber() && value.canConvertToLong()) {
-                values.put(member.getKey(), value.longValue());
-            } else if (value.isNumber()) {
-                values.put(member.getKey(), value.doubleValue());
-            } else if (value.isTextual()) {
-                values.put(member.getKey(), value.textValue());
-            } else if (!value.isNull()) {
-                values.put(member.getKey(), value.toString());
+            Object value = value(member.getValue());
+            if (value != null) {
+                values.put(member.getKey(), value);
             }
         });
         return values;
     }
 
+    private static @Nullable Object value(JsonNode node) {
+        return switch (node.getNodeType()) {
+            case OBJECT -> values((ObjectNode) node);
+            case ARRAY -> {
+                List<@Nullable Object> elements = new ArrayList<>();
+                node.forEach(element -> elements.add(value(element)));
+                yield elements;
+            }
+            case BOOLEAN -> node.booleanValue();
+            case NUMBER -> node.isIntegralNumber() && node.canConvertToLong()
+                    ? (Object) node.longValue()
+                    : (Object) node.doubleValue();
+            case STRING -> node.textValue();
+            case NULL, MISSING, BINARY, POJO -> null;
+        };
+    }
+
     private static ObjectNode toJson(Map<String, Object> values) {
         ObjectNode node = JsonNodeFactory.instance.objectNode();
-        values.entrySet().stream().sorted(Map.Entry.comparingByKey()).forEach(entry -> {
-            switch (entry.getValue()) {
-                case Boolean flag -> node.put(entry.getKey(), flag);
-                case Long whole -> node.put(entry.getKey(), whole);
-                case Integer whole -> node.put(entry.getKey(), whole.longValue());
-                case Number real -> node.put(entry.getKey(), real.doubleValue());
-                case Object text -> node.put(entry.getKey(), text.toString());
-            }
-        });
+        values.entrySet()
+            .stream()
+            .sorted(Map.Entry.comparingByKey())
+            .forEach(entry -> node.set(entry.getKey(), toJson(entry.getValue())));
         return node;
+    }
+
+    private static JsonNode toJson(@Nullable Object value) {
+        JsonNodeFactory json = JsonNodeFactory.instance;
+        return switch (value) {
+            case null -> json.nullNode();
+            case Boolean flag -> json.booleanNode(flag);
+            case Long whole -> json.numberNode(whole.longValue());
+            case Integer whole -> json.numberNode(whole.longValue());
+            case Number real -> json.numberNode(real.doubleValue());
+            case List<?> elements -> {
+                ArrayNode array = json.arrayNode();
+                elements.forEach(element -> array.add(toJson(element)));
+                yield array;
+            }
+            case Map<?, ?> members -> {
+                // in the order in which they were written, which may matter to whoever reads them
+                ObjectNode object = json.objectNode();
+                members.forEach((name, member) -> object.set(String.valueOf(name), toJson(member)));
+                yield object;
+            }
+            default -> json.textNode(value.toString());
+        };
     }
 }

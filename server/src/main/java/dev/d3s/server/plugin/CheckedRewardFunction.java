@@ -2,7 +2,10 @@ package dev.d3s.server.plugin;
 
 import java.util.concurrent.atomic.AtomicBoolean;
 
+import org.jspecify.annotations.Nullable;
+
 import dev.d3s.spi.D3sException;
+import dev.d3s.spi.Grade;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RewardInput;
 
@@ -22,9 +25,16 @@ final class CheckedRewardFunction implements RewardFunction {
 
     @Override
     public double score(RewardInput input) throws InterruptedException {
-        double reward;
+        return grade(input).reward();
+    }
+
+    // null where the types exclude it: a plugin is compiled without our checks
+    @Override
+    public Grade grade(RewardInput input) throws InterruptedException {
+        @Nullable
+        Grade grade;
         try {
-            reward = function.score(input);
+            grade = function.grade(input);
         } catch (InterruptedException e) {
             throw e;
         } catch (D3sException e) {
@@ -32,10 +42,14 @@ final class CheckedRewardFunction implements RewardFunction {
         } catch (Exception | LinkageError | StackOverflowError | AssertionError e) {
             throw guard.failed(e);
         }
-        if (!Double.isFinite(reward)) {
-            throw guard.broken("it returned the reward " + reward + ".");
+        if (grade == null) {
+            throw guard.broken("it returned null.");
         }
-        return reward;
+        if (!Double.isFinite(grade.reward())) {
+            throw guard.broken("it returned the reward " + grade.reward() + ".");
+        }
+        guard.checkParts(grade.parts());
+        return grade;
     }
 
     @Override

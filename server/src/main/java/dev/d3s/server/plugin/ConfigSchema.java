@@ -46,6 +46,7 @@ final class ConfigSchema {
                 property.put("enum", choice.choices());
             }
             case ConfigKey.Flag flag -> property.put("type", "boolean");
+            case ConfigKey.Json json -> property.putAll(json.schema());
         }
         property.put("description", key.description());
         Object defaultValue = key.defaultValue();

@@ -13,6 +13,7 @@ import java.util.function.Supplier;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
+import dev.d3s.spi.Grade;
 import dev.d3s.spi.InvalidConfigException;
 import dev.d3s.spi.SelectorMetrics;
 
@@ -150,6 +151,22 @@ final class PluginGuard {
             }
             if (!Double.isFinite(value)) {
                 throw broken("it reported " + name + " = " + value + ".");
+            }
+        });
+    }
+
+    /** Holds the parts of a grade to their contract. */
+    void checkParts(Map<String, Double> parts) {
+        if (parts.size() > Grade.MAXIMUM_PARTS) {
+            throw broken("its grade has " + parts.size() + " parts, more than " + Grade.MAXIMUM_PARTS + ".");
+        }
+        parts.forEach((name, value) -> {
+            if (name == null || !Grade.isPartName(name)) {
+                throw broken("its grade has a part named '" + name
+                        + "'; a name has 1 to 40 letters, digits and _, and begins with a letter.");
+            }
+            if (value == null || !Double.isFinite(value)) {
+                throw broken("its grade has the part " + name + " = " + value + ".");
             }
         });
     }

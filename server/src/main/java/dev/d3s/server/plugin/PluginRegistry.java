@@ -10,15 +10,19 @@ import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.ServiceConfigurationError;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 
@@ -30,6 +34,7 @@ import dev.d3s.spi.Plugin;
 import dev.d3s.spi.PluginConfig;
 import dev.d3s.spi.PluginFactory;
 import dev.d3s.spi.RewardFunction;
+import dev.d3s.spi.RewardFunctionFactory;
 import dev.d3s.spi.RolloutSelector;
 import dev.d3s.spi.Schedule;
 import dev.d3s.spi.TokenSelector;
@@ -51,6 +56,11 @@ public final class PluginRegistry implements AutoCloseable {
     private static final Pattern NAME = Pattern.compile("[a-z][a-z0-9_-]*");
     /** A services file that is nothing but errors must not keep the server from starting. */
     private static final int MAXIMUM_LOAD_ERRORS = 100;
+
+    private static final String PYTHON_REFUSED = "Graders of type 'python' are refused: this server runs no Python. Put the "
+            + "reward behind a URL for a grader of type 'http', or write it as a plugin in Java.";
+    /** The member with which a job labels a grader. */
+    private static final String LABEL = "name";
 
     /** Of one call into a plugin, unless whoever runs the server says otherwise. */
     public static final Duration DEFAULT_TIME_LIMIT = Duration.ofSeconds(30);
@@ -75,6 +85,8 @@ public final class PluginRegistry implements AutoCloseable {
     private final List<PluginProblem> problems = new ArrayList<>();
     private final List<URLClassLoader> loaders = new ArrayList<>();
     private final Duration timeLimit;
+    private final GraderModels models;
+    private final Set<String> allowedAddresses;
 
     /** Of these plugins, as if they came with the server; where two offer the same name, the first has it. */
     public PluginRegistry(List<? extends Plugin> plugins) {
@@ -83,7 +95,21 @@ public final class PluginRegistry implements AutoCloseable {
 
     /** @param timeLimit of one call into a plugin, positive; graders have one of their own */
     public PluginRegistry(List<? extends Plugin> plugins, Duration timeLimit) {
+        this(plugins, timeLimit, GraderModels.none(), Set.of());
+    }
+
+    /**
+     * @param timeLimit of one call into a plugin, positive; graders have one of their own
+     * @param models those that graders can sample
+     * @param allowedAddresses {@code host:port} of services inside the operator's network that graders may call
+     */
+    public PluginRegistry(List<? extends Plugin> plugins, Duration timeLimit, GraderModels models,
+            Set<String> allowedAddresses) {
         this.timeLimit = timeLimit;
+        this.models = models;
+        this.allowedAddresses = allowedAddresses.stream()
+            .map(address -> address.toLowerCase(Locale.ROOT))
+            .collect(Collectors.toUnmodifiableSet());
         for (PluginKind kind : PluginKind.values()) {
             entries.put(kind, new TreeMap<>());
             contested.put(kind, new TreeMap<>());
@@ -93,7 +119,7 @@ public final class PluginRegistry implements AutoCloseable {
 
     /** Of everything ServiceLoader finds, with the default time limit. */
     public static PluginRegistry discover(@Nullable Path directory) {
-        return discover(directory, DEFAULT_TIME_LIMIT);
+        return discover(directory, DEFAULT_TIME_LIMIT, GraderModels.none(), Set.of());
     }
 
     /**
@@ -101,10 +127,13 @@ public final class PluginRegistry implements AutoCloseable {
      *
      * @param directory jars, or directories of jars; {@code null} for none
      * @param timeLimit of one call into a plugin, positive; graders have one of their own
+     * @param models those that graders can sample
+     * @param allowedAddresses {@code host:port} of services inside the operator's network that graders may call
      * @throws D3sException when the directory cannot be read
      */
-    public static PluginRegistry discover(@Nullable Path directory, Duration timeLimit) {
-        PluginRegistry registry = new PluginRegistry(List.of(), timeLimit);
+    public static PluginRegistry discover(@Nullable Path directory, Duration timeLimit, GraderModels models,
+            Set<String> allowedAddresses) {
+        PluginRegistry registry = new PluginRegistry(List.of(), timeLimit, models, allowedAddresses);
         registry.load(PluginRegistry.class.getClassLoader(), Source.SERVER);
         if (directory != null && inNativeExecutable()) {
             registry.report("plugins_not_supported", "The native executable cannot load plugins from " + directory
@@ -295,8 +324,39 @@ public final class PluginRegistry implements AutoCloseable {
 
     /** Makes a grader for a job; whoever asks closes it. Throws like {@link #rolloutSelector}. */
     public RewardFunction rewardFunction(String name, Map<String, ?> config) {
+        NestedGraders services = NestedGraders.of(this::rewardFunction, models, allowedAddresses);
+        try {
+            return make(name, config, services);
+        } catch (RuntimeException | Error e) {
+            services.closeAll();
+            throw e;
+        }
+    }
+
+    /** Makes one inside another, which may carry a label that it does not declare. */
+    private RewardFunction rewardFunction(String name, Map<String, ?> options, NestedGraders services) {
+        Map<String, Object> config = new LinkedHashMap<>(options);
+        if (isLabelled(name)) {
+            config.remove(LABEL);
+        }
+        return make(name, config, services);
+    }
+
+    private RewardFunction make(String name, Map<String, ?> config, NestedGraders services) {
         return new CheckedRewardFunction(guard(PluginKind.REWARD_FUNCTION, name),
-                create(RewardFunction.class, PluginKind.REWARD_FUNCTION, name, config));
+                create(RewardFunction.class, PluginKind.REWARD_FUNCTION, name, config,
+                        (factory, checked) -> factory instanceof RewardFunctionFactory graders
+                                ? graders.create(checked, services)
+                                : factory.create(checked)));
+    }
+
+    /**
+     * Whether a grader's member {@code name} is a label only: OpenAI's graders carry one, and a plugin that wants it declares
+     * it. True for a name that no grader has.
+     */
+    public boolean isLabelled(String grader) {
+        Entry entry = entries(PluginKind.REWARD_FUNCTION).get(grader);
+        return entry == null || entry.keys().stream().noneMatch(key -> key.name().equals(LABEL));
     }
 
     /**
@@ -318,10 +378,15 @@ public final class PluginRegistry implements AutoCloseable {
     }
 
     private <T> T create(Class<T> type, PluginKind kind, String name, Map<String, ?> config) {
+        return create(type, kind, name, config, PluginFactory::create);
+    }
+
+    private <T> T create(Class<T> type, PluginKind kind, String name, Map<String, ?> config,
+            BiFunction<PluginFactory<?>, PluginConfig, @Nullable Object> creation) {
         Entry entry = entry(kind, name);
         PluginConfig checked = PluginConfig.of(entry.keys(), config);
         PluginGuard guard = entry.guard();
-        Object made = guard.call(() -> entry.factory().create(checked));
+        Object made = guard.call(() -> creation.apply(entry.factory(), checked));
         if (!type.isInstance(made)) {
             throw guard
                 .broken("its factory returned " + (made == null ? "null" : "a " + made.getClass().getName()) + ".");
@@ -339,6 +404,9 @@ public final class PluginRegistry implements AutoCloseable {
             throw new D3sException(ErrorCategory.USER, "duplicate_plugin", contest);
         }
         Entry entry = entries(kind).get(name);
+        if (entry == null && kind == PluginKind.REWARD_FUNCTION && name.equals("python")) {
+            throw new D3sException(ErrorCategory.USER, "unknown_plugin", PYTHON_REFUSED);
+        }
         if (entry == null) {
             throw new D3sException(ErrorCategory.USER, "unknown_plugin", "There is no " + kind.words() + " '" + name
                     + "'; known: " + (names(kind).isEmpty() ? "none" : String.join(", ", names(kind))) + ".");

@@ -1,5 +1,7 @@
 package dev.d3s.server.reward;
 
+import java.util.Map;
+
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -10,7 +12,8 @@ import org.jspecify.annotations.Nullable;
  * @param rollouts all of them
  * @param ungraded those without a reward
  * @param timedOut those of the ungraded that took longer than the limit
+ * @param parts of what a grader says the rewards are made of, the mean over the rollouts that have it, by name
  * @param firstError of the first ungraded rollout in the order of groups, not of time; {@code null} when all are graded
  */
 public record Grades(double[][] reward, String[][] error, int rollouts, int ungraded, int timedOut,
-        @Nullable String firstError) {}
+        Map<String, Double> parts, @Nullable String firstError) {}

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
+import dev.d3s.spi.Grade;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RewardInput;
 
@@ -240,6 +242,7 @@ public final class Grading implements AutoCloseable {
             int ungraded = 0;
             int timedOut = 0;
             Outcome first = null;
+            Map<String, DoubleSummaryStatistics> parts = new TreeMap<>();
             for (Map.Entry<Integer, List<Scoring>> group : groups.entrySet()) {
                 List<Scoring> scorings = group.getValue();
                 reward[group.getKey()] = scorings.stream().mapToDouble(scoring -> scoring.outcome().reward()).toArray();
@@ -249,6 +252,9 @@ public final class Grading implements AutoCloseable {
                 rollouts += scorings.size();
                 for (Scoring scoring : scorings) {
                     Outcome outcome = scoring.outcome();
+                    outcome.parts()
+                        .forEach((name, part) -> parts.computeIfAbsent(name, key -> new DoubleSummaryStatistics())
+                            .accept(part));
                     if (Double.isNaN(outcome.reward())) {
                         ungraded++;
                         timedOut += outcome.timedOut() ? 1 : 0;
@@ -263,7 +269,9 @@ public final class Grading implements AutoCloseable {
                 throw new D3sException(category, "grading_failed", "Grader '" + grader + "' graded none of the "
                         + rollouts + " rollouts. The first error: " + first.error(), first.failure());
             }
-            return new Grades(reward, error, rollouts, ungraded, timedOut, first == null ? null : first.error());
+            Map<String, Double> means = new TreeMap<>();
+            parts.forEach((name, part) -> means.put(name, part.getAverage()));
+            return new Grades(reward, error, rollouts, ungraded, timedOut, means, first == null ? null : first.error());
         }
     }
 
@@ -271,11 +279,13 @@ public final class Grading implements AutoCloseable {
      * How a scoring ended.
      *
      * @param reward NaN when ungraded
+     * @param parts of the reward, by name
      * @param error why it is ungraded
      */
-    private record Outcome(double reward, @Nullable String error, @Nullable Throwable failure, boolean timedOut) {
+    private record Outcome(double reward, Map<String, Double> parts, @Nullable String error,
+            @Nullable Throwable failure, boolean timedOut) {
         static Outcome error(String message, @Nullable Throwable failure) {
-            return new Outcome(Double.NaN, message, failure, false);
+            return new Outcome(Double.NaN, Map.of(), message, failure, false);
         }
     }
 
@@ -314,10 +324,10 @@ public final class Grading implements AutoCloseable {
 
         private Outcome score() {
             try {
-                double reward = function.score(input);
-                return Double.isFinite(reward)
-                        ? new Outcome(reward, null, null, false)
-                        : Outcome.error("The reward is " + reward + ", not a finite number.", null);
+                Grade grade = function.grade(input);
+                return Double.isFinite(grade.reward())
+                        ? new Outcome(grade.reward(), grade.parts(), null, null, false)
+                        : Outcome.error("The reward is " + grade.reward() + ", not a finite number.", null);
             } catch (D3sException e) {
                 return Outcome.error(e.text(), e);
             } catch (Throwable e) { // whatever a plugin throws costs its rollout and nothing else
@@ -357,7 +367,8 @@ public final class Grading implements AutoCloseable {
                     release();
                     return Long.MAX_VALUE;
                 }
-                decide(new Outcome(Double.NaN, "Grading took longer than its limit of " + seconds() + " s.", null,
+                decide(new Outcome(Double.NaN, Map.of(), "Grading took longer than its limit of " + seconds() + " s.",
+                        null,
                         true));
                 interrupt();
                 interrupted = true;

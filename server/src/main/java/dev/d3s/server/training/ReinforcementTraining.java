@@ -203,6 +203,7 @@ final class ReinforcementTraining {
             .set(Metric.COMPLETION_LENGTH_MEAN, (double) rollouts.tokenCount() / rollouts.size())
             .set(Metric.COMPLETION_LENGTH_MAX, Arrays.stream(rollouts.lengths()).max().orElse(0))
             .set(Metric.TRUNCATED_RATIO, rollouts.truncatedRatio());
+        grades.parts().forEach((name, mean) -> metrics.set("reward_part_" + name, mean));
         kept.metrics().forEach((name, value) -> metrics.set("rollout_selector_" + name, value));
     }
 

@@ -1,5 +1,7 @@
 package dev.d3s.server.wiring;
 
+import java.util.Set;
+
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
@@ -15,6 +17,7 @@ import dev.d3s.server.job.ModelChecks;
 import dev.d3s.server.job.ModelRelease;
 import dev.d3s.server.model.HuggingFaceModel;
 import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.plugin.GraderModels;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.rollout.CompletionService;
 import dev.d3s.server.rollout.ModelOpener;
@@ -36,8 +39,14 @@ final class Parts {
 
     @Produces
     @Singleton
-    static PluginRegistry plugins(ServerSettings settings) {
-        return PluginRegistry.discover(settings.pluginsDirectory(), settings.pluginTimeout());
+    static PluginRegistry plugins(ServerSettings settings, GraderModels models) {
+        return PluginRegistry.discover(settings.pluginsDirectory(), settings.pluginTimeout(), models, Set.of());
+    }
+
+    @Produces
+    @Singleton
+    static GraderModels graderModels() {
+        return GraderModels.none();
     }
 
     static void close(@Disposes PluginRegistry plugins) {

@@ -471,7 +471,7 @@ class JobsResourceTest {
         assertThat(error.getString("error.param")).isEqualTo(error.getString("error.errors[0].param"));
         assertThat(error.getString("error.message")).startsWith("13 mistakes: (1) ")
             .contains("(13) ")
-            .contains("put it behind a URL for a grader of type 'http'")
+            .contains("Put the reward behind a URL for a grader of type 'http'")
             .contains("Unknown member 'stepz' in 'method.reinforcement.d3s'; known members: preset, group_size,");
     }
 

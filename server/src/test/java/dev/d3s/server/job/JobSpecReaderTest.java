@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.tuple;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -280,18 +281,18 @@ class JobSpecReaderTest {
     }
 
     @Test
-    void shouldHandNestedGraderMembersOverAsTextAndKeepALabelFromThePlugin() {
+    void shouldHandNestedGraderMembersOverAndKeepALabelFromThePlugin() {
         ObjectNode request = reinforcement();
         request.withObject("/method/reinforcement")
             .set("grader",
                     TestServer.json(
-                            "{\"type\": \"multi\", \"name\": \"both\", \"graders\": {\"a\": {\"type\": \"string_check\"}}}"));
+                            "{\"type\": \"nested\", \"name\": \"both\", \"graders\": {\"b\": {\"type\": \"x\"}, \"a\": [1, 0.5, null]}}"));
         JobSpec spec = read(request);
         assertThat(((ReinforcementSettings) spec.settings()).grader().config())
-            .isEqualTo(Map.of("graders", "{\"a\":{\"type\":\"string_check\"}}"));
+            .isEqualTo(Map.of("graders", Map.of("b", Map.of("type", "x"), "a", Arrays.asList(1L, 0.5, null))));
         assertThat(spec.request().at("/method/reinforcement/grader/name").textValue()).isEqualTo("both");
-        assertThat(spec.request().at("/method/reinforcement/grader/graders/a/type").textValue())
-            .isEqualTo("string_check");
+        assertThat(spec.request().at("/method/reinforcement/grader/graders"))
+            .hasToString("{\"b\":{\"type\":\"x\"},\"a\":[1,0.5,null]}");
         assertThat(read(spec.request())).isEqualTo(spec);
     }
 
@@ -351,7 +352,7 @@ class JobSpecReaderTest {
         request.withObject("/method/reinforcement").putObject("grader").put("type", "vibes");
         assertThat(mistakes(request)).singleElement()
             .extracting(Mistake::message)
-            .isEqualTo("There is no grader 'vibes'; known: http, math, multi, string_check.");
+            .isEqualTo("There is no grader 'vibes'; known: math, nested, string_check.");
         request.put("model", "bass");
         assertThat(mistakes(request)).first()
             .extracting(Mistake::message)

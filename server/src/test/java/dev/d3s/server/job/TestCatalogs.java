@@ -26,14 +26,12 @@ import dev.d3s.spi.Plugin;
 public class TestCatalogs implements ModelChecks, DatasetChecks {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    /** The built-in plugins, graders that this version does not have yet, and more. */
+    /** The built-in plugins, a grader with nested options, and more. */
     public static PluginRegistry plugins(Plugin... more) {
         List<Plugin> all = new ArrayList<>();
         ServiceLoader.load(Plugin.class).forEach(all::add);
         all.add(new Plugins()
-            .rewardFunction("multi", List.of(new ConfigKey.Text("graders", null, "the graders as JSON")),
-                    config -> input -> 0)
-            .rewardFunction("http", List.of(new ConfigKey.Text("url", null, "where to post")),
+            .rewardFunction("nested", List.of(ConfigKey.Json.of("graders", null, "anything", "object", "array")),
                     config -> input -> 0));
         all.addAll(List.of(more));
         return new PluginRegistry(all);

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
+import dev.d3s.spi.Grade;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RewardInput;
 import dev.d3s.spi.RolloutBatch;
@@ -91,6 +92,34 @@ class CheckedPluginsTest {
         assertThat(at((step, total, from, to) -> 0.5)).isEqualTo(0.5);
         assertThat(at((step, total, from, to) -> 0.75 + 1e-12)).isEqualTo(0.75);
         assertThat(grader(input -> 0.25).score(INPUT)).isEqualTo(0.25);
+    }
+
+    private static RewardFunction graded(Grade grade) {
+        return grader(new RewardFunction() {
+            @Override
+            public double score(RewardInput input) {
+                return 1;
+            }
+
+            @Override
+            public Grade grade(RewardInput input) {
+                return grade;
+            }
+        });
+    }
+
+    @Test
+    void shouldCatchABrokenGrade() throws Exception {
+        Grade good = new Grade(2, Map.of("style", 0.5));
+        assertThat(graded(good).grade(INPUT)).isEqualTo(good);
+        assertThat(graded(good).score(INPUT)).isEqualTo(2);
+        breaks(() -> graded(nothing()).grade(INPUT), "it returned null.");
+        breaks(() -> graded(Grade.of(Double.NaN)).grade(INPUT), "it returned the reward NaN.");
+        breaks(() -> graded(new Grade(1, Map.of("a-b", 1.0))).grade(INPUT), "a part named 'a-b'");
+        breaks(() -> graded(new Grade(1, Map.of("a", Double.POSITIVE_INFINITY))).grade(INPUT),
+                "the part a = Infinity.");
+        Map<String, Double> many = IntStream.range(0, 17).boxed().collect(toMap(i -> "p" + i, i -> 0.0));
+        breaks(() -> graded(new Grade(1, many)).grade(INPUT), "its grade has 17 parts, more than 16.");
     }
 
     @Test
@@ -165,8 +194,8 @@ class CheckedPluginsTest {
             .isNotInstanceOf(StatefulSelector.class);
     }
 
-    @SuppressWarnings("NullAway") // what a plugin compiled without our checks can do
-    private static byte[] nothing() {
+    @SuppressWarnings({"NullAway", "TypeParameterUnusedInFormals"}) // what a plugin compiled without our checks can do
+    private static <T> T nothing() {
         return null;
     }
 

@@ -192,7 +192,8 @@ class PluginRegistryTest {
                 new ConfigKey.Real("any", null, Double.NEGATIVE_INFINITY, false, Double.POSITIVE_INFINITY, "a number"),
                 new ConfigKey.Whole("count", 3L, 1, 10, "how many"), new ConfigKey.Text("label", null, "a text"),
                 new ConfigKey.Choice("mode", "fast", List.of("fast", "slow"), "how"),
-                new ConfigKey.Flag("strict", false, "whether"));
+                new ConfigKey.Flag("strict", false, "whether"), new ConfigKey.Json("inside", List.of(),
+                        Map.of("type", "array", "items", Map.of("type", "object")), "a list"));
         PluginDescription description = of(new Plugins().rewardFunction("full", keys, config -> input -> 0))
             .descriptions()
             .getFirst();
@@ -211,7 +212,9 @@ class PluginRegistryTest {
                             "label", Map.of("type", "string", "description", "a text"), "mode",
                             Map.of("type", "string", "enum", List.of("fast", "slow"), "description", "how", "default",
                                     "fast"),
-                            "strict", Map.of("type", "boolean", "description", "whether", "default", false))));
+                            "strict", Map.of("type", "boolean", "description", "whether", "default", false), "inside",
+                            Map.of("type", "array", "items", Map.of("type", "object"), "description", "a list",
+                                    "default", List.of()))));
     }
 
     @Test

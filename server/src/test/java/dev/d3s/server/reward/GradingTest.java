@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Timeout;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
+import dev.d3s.spi.Grade;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RewardInput;
 
@@ -60,6 +61,31 @@ class GradingTest {
             assertThat(grades.ungraded()).isZero();
             assertThat(grades.firstError()).isNull();
             assertThat(grading.begin().await().reward()).isEmpty();
+        }
+    }
+
+    @Test
+    void shouldAverageThePartsOfRewards() throws InterruptedException {
+        RewardFunction function = new RewardFunction() {
+            @Override
+            public double score(RewardInput input) {
+                return number(input);
+            }
+
+            @Override
+            public Grade grade(RewardInput input) {
+                double reward = score(input); // not a number: ungraded, and without parts
+                return new Grade(reward,
+                        reward > 2 ? Map.of("all", reward, "large", 10 * reward) : Map.of("all", reward));
+            }
+        };
+        try (Grading grading = new Grading("test", function, 8, LONG)) {
+            Grading.Round round = grading.begin();
+            round.submit(0, group("1", "x", "2"));
+            round.submit(1, group("3"));
+            Grades grades = round.await();
+            assertThat(grades.reward()).isDeepEqualTo(new double[][]{{1, Double.NaN, 2}, {3}});
+            assertThat(grades.parts()).containsExactly(Map.entry("all", 2.0), Map.entry("large", 30.0));
         }
     }
 

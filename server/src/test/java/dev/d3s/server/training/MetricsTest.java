@@ -22,7 +22,9 @@ import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.training.ReinforcementSettings.EntropySource;
 import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
+import dev.d3s.spi.Grade;
 import dev.d3s.spi.RewardFunction;
+import dev.d3s.spi.RewardInput;
 
 /** What a step reports, and what each option of the method does to it. */
 class MetricsTest {
@@ -68,6 +70,25 @@ class MetricsTest {
 
     private static ShortRuns.Settings settings() {
         return ShortRuns.settings(1);
+    }
+
+    @Test
+    void shouldReportThePartsOfRewardsAndTellGradersTheNumberOfTokens() throws Exception {
+        RewardFunction tokens = new RewardFunction() {
+            @Override
+            public double score(RewardInput input) {
+                return input.completionTokens();
+            }
+
+            @Override
+            public Grade grade(RewardInput input) {
+                return new Grade(score(input), Map.of("tokens", score(input)));
+            }
+        };
+        Step first = step(run(new TestPlugins().grader("tokens", tokens),
+                ShortRuns.settings(1).grader("tokens", 10).build()), 0);
+        assertThat(first.metrics()).containsEntry("reward_part_tokens", first.of(Metric.COMPLETION_LENGTH_MEAN));
+        assertThat(first.of(Metric.REWARD_MEAN)).isEqualTo(first.of(Metric.COMPLETION_LENGTH_MEAN));
     }
 
     @Test

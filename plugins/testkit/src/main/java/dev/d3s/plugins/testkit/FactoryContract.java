@@ -68,7 +68,13 @@ public abstract class FactoryContract<T, F extends PluginFactory<? extends T>> {
             case ConfigKey.Text text -> List.of();
             case ConfigKey.Choice choice -> List.copyOf(choice.choices());
             case ConfigKey.Flag flag -> List.of(true, false);
+            case ConfigKey.Json json -> List.of();
         };
+    }
+
+    /** Calls the factory as the server does. */
+    T create(PluginFactory<? extends T> factory, PluginConfig config) {
+        return factory.create(config);
     }
 
     /** Which rules of a range end a plugin may refuse by {@link InvalidConfigException}: a number's, never a word's. */
@@ -84,7 +90,7 @@ public abstract class FactoryContract<T, F extends PluginFactory<? extends T>> {
     void forEachConfiguration(Consumer<Made<T>> check) {
         F factory = factory();
         for (Map<String, Object> configuration : configurations()) {
-            Made<T> made = new Made<>(factory, configuration);
+            Made<T> made = new Made<>(this, factory, configuration);
             if (made.possible()) {
                 check.accept(made);
             }
@@ -93,17 +99,19 @@ public abstract class FactoryContract<T, F extends PluginFactory<? extends T>> {
 
     /** A configuration and what the factory makes of it. */
     static final class Made<T> {
+        private final FactoryContract<T, ?> contract;
         private final PluginFactory<? extends T> factory;
         private final Map<String, Object> configuration;
 
-        Made(PluginFactory<? extends T> factory, Map<String, Object> configuration) {
+        Made(FactoryContract<T, ?> contract, PluginFactory<? extends T> factory, Map<String, Object> configuration) {
+            this.contract = contract;
             this.factory = factory;
             this.configuration = configuration;
         }
 
         /** A new one. */
         T fresh() {
-            return factory.create(PluginConfig.of(factory.configKeys(), configuration));
+            return contract.create(factory, PluginConfig.of(factory.configKeys(), configuration));
         }
 
         private boolean possible() {
@@ -172,6 +180,7 @@ public abstract class FactoryContract<T, F extends PluginFactory<? extends T>> {
                 case ConfigKey.Text text -> "";
                 case ConfigKey.Choice choice -> "";
                 case ConfigKey.Flag flag -> "";
+                case ConfigKey.Json json -> "";
             };
             if (!empty.isEmpty()) {
                 fail("No value of the key '" + key.name() + "' is allowed (" + empty + "): mend its range.");
@@ -204,7 +213,7 @@ public abstract class FactoryContract<T, F extends PluginFactory<? extends T>> {
             }
             try {
                 @Nullable
-                T made = factory.create(checked);
+                T made = create(factory, checked);
                 if (made == null) {
                     fail(title + " returned null: return a new instance.");
                 }

@@ -19,6 +19,10 @@ import org.junit.jupiter.api.DisplayName;
 import org.junit.jupiter.api.Test;
 
 import dev.d3s.spi.ConfigKey;
+import dev.d3s.spi.Grade;
+import dev.d3s.spi.GraderServices;
+import dev.d3s.spi.PluginConfig;
+import dev.d3s.spi.PluginFactory;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RewardFunctionFactory;
 import dev.d3s.spi.RewardInput;
@@ -56,6 +60,18 @@ public abstract class RewardFunctionContract extends FactoryContract<RewardFunct
     /** A rollout that takes the grader long, so that an interrupt comes while it works; {@code null} where none does. */
     protected @Nullable RewardInput slowRollout() {
         return null;
+    }
+
+    /** What the server does for graders; to be overridden by one that needs other graders or a model. */
+    protected GraderServices services() {
+        return GraderServices.none();
+    }
+
+    @Override
+    RewardFunction create(PluginFactory<? extends RewardFunction> factory, PluginConfig config) {
+        return factory instanceof RewardFunctionFactory graders
+                ? graders.create(config, services())
+                : factory.create(config);
     }
 
     /** Whether the same rollout gets the same reward each time; false for a grader that asks a model that samples. */
@@ -112,6 +128,49 @@ public abstract class RewardFunctionContract extends FactoryContract<RewardFunct
                     fail(made + " gave " + reward + " for " + shown(rollout)
                             + ": give a finite reward, or throw where there is none.");
                 }
+            }
+            discard(grader);
+        });
+    }
+
+    @Test
+    @DisplayName("A grader's grade has the reward of its score, and parts that can be reported")
+    final void shouldGiveAGradeThatCanBeReported() {
+        forEachConfiguration(made -> {
+            RewardFunction grader = made.fresh();
+            for (RewardInput rollout : rollouts()) {
+                @Nullable
+                Grade grade;
+                try {
+                    grade = grader.grade(rollout);
+                } catch (Exception | StackOverflowError | AssertionError | LinkageError e) {
+                    if (!Double.isNaN(reward(grader, rollout))) {
+                        fail(made + " has a score but threw " + e + " as its grade of " + shown(rollout)
+                                + ": let score() return grade().reward().", e);
+                    }
+                    continue;
+                }
+                if (grade == null) {
+                    fail(made + " gave no grade for " + shown(rollout) + ": return one, or throw where there is none.");
+                    return;
+                }
+                double score = reward(grader, rollout);
+                boolean steady = isRepeatable() && score == reward(grader, rollout);
+                if (steady && grade.reward() != score) {
+                    fail(made + " gave the grade " + grade.reward() + " and the score " + score + " for "
+                            + shown(rollout) + ": let score() return grade().reward().");
+                }
+                if (grade.parts().size() > Grade.MAXIMUM_PARTS) {
+                    fail(made + " gave " + grade.parts().size() + " parts: report at most " + Grade.MAXIMUM_PARTS
+                            + ".");
+                }
+                grade.parts().forEach((name, value) -> {
+                    if (!Grade.isPartName(name) || !Double.isFinite(value)) {
+                        fail(made + " gave the part " + quoted(name) + " = " + value
+                                + ": a part is finite, and its name"
+                                + " 1 to 40 letters, digits and _, beginning with a letter.");
+                    }
+                });
             }
             discard(grader);
         });

@@ -10,6 +10,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -17,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import dev.d3s.spi.ConfigKey;
+import dev.d3s.spi.Grade;
 import dev.d3s.spi.RewardFunction;
 import dev.d3s.spi.RewardFunctionFactory;
 import dev.d3s.spi.RewardInput;
@@ -101,6 +104,17 @@ class RewardFunctionContractTest {
                     rollout.item().put("seen", true);
                     return 1;
                 }, "shouldGiveAFiniteReward", "UnsupportedOperationException"),
+                graded("gives a grade that is not its score", new Grade(2, Map.of()), "let score() return grade()"),
+                graded("gives a part that is not a number", new Grade(1, Map.of("style", Double.NaN)),
+                        "a part is finite"),
+                graded("gives a part a name that no metric can have", new Grade(1, Map.of("style!", 1.0)),
+                        "letters, digits and _"),
+                graded("gives more parts than can be reported",
+                        new Grade(1, IntStream.rangeClosed(0, Grade.MAXIMUM_PARTS)
+                            .boxed()
+                            .collect(Collectors.toMap(i -> "part" + i, i -> 1.0))),
+                        "report at most 16"),
+                graded("gives no grade", Factories.<Grade>unchecked(null), "return one"),
                 mistake("computes in a field", () -> new RewardFunction() {
                     private volatile String text = "";
 
@@ -165,6 +179,20 @@ class RewardFunctionContractTest {
                         };
                     }), null, true);
                 }, Map.of("shouldCloseInAnyState", "share nothing that close() releases")));
+    }
+
+    private static Mistake graded(String name, Grade grade, String words) {
+        return mistake(name, () -> new RewardFunction() {
+            @Override
+            public double score(RewardInput rollout) {
+                return 1;
+            }
+
+            @Override
+            public Grade grade(RewardInput rollout) {
+                return grade;
+            }
+        }, "shouldGiveAGradeThatCanBeReported", words);
     }
 
     private static double stubborn(RewardInput rollout) {
