@@ -256,7 +256,7 @@ class TorchPolicyGradientTest {
 
     private static void shouldBeClose(Run actual, Run expected) {
         // a gradient is an fp32 sum over tokens, here in another order: its rounding error grows as a random walk's
-        double tolerance = 4 * Math.ulp(1f) / 2 * Math.sqrt(expected.accumulated.computedTokens());
+        double tolerance = 4 * Math.ulp(1f) / 2 * Math.sqrt((double) expected.accumulated.computedTokens());
         assertThat(actual.accumulated.loss()).isCloseTo(expected.accumulated.loss(),
                 within(1e-6 * Math.abs(expected.accumulated.loss())));
         for (int index = 0; index < actual.gradients.length; index++) {
