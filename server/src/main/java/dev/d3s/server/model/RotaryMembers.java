@@ -82,14 +82,15 @@ final class RotaryMembers {
             case "default" -> new Scaling.None();
             case "linear" -> new Scaling.Linear(members.required(node, prefix, FACTOR));
             case "llama3" -> llama3(members, node, prefix);
-            default -> {
-                members.problem(prefix + TYPE, (type.isMissingNode() ? "is missing" : "is " + type)
-                        + "; supported are \"default\", \"linear\" and \"llama3\": remove " + name
-                        + " to train at the original context length, if the model has one");
-                Scaling none = new Scaling.None();
-                yield none;
-            }
+            default -> unsupported(members, name, type);
         };
+    }
+
+    private static Scaling unsupported(ConfigMembers members, String name, JsonNode type) {
+        members.problem(name + "." + TYPE, (type.isMissingNode() ? "is missing" : "is " + type)
+                + "; supported are \"default\", \"linear\" and \"llama3\": remove " + name
+                + " to train at the original context length, if the model has one");
+        return new Scaling.None();
     }
 
     private static Scaling llama3(ConfigMembers members, JsonNode node, String prefix) {
