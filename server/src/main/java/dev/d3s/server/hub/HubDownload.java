@@ -9,7 +9,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.TimeUnit;
 
 import org.jspecify.annotations.Nullable;
 
@@ -148,19 +147,9 @@ public final class HubDownload {
                 case null, default -> throw new IllegalStateException(e); // transfers throw nothing else
             }
         } finally {
+            // interruption ends connections, files and pauses at once; closing waits for that
             threads.shutdownNow();
-            boolean interrupted = false;
-            while (!threads.isTerminated()) {
-                try {
-                    // they end at once: interruption stops connections, files and pauses
-                    interrupted |= !threads.awaitTermination(1, TimeUnit.MINUTES) && Thread.interrupted();
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
-            }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
+            threads.close();
         }
     }
 
