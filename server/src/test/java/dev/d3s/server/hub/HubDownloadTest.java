@@ -332,6 +332,22 @@ class HubDownloadTest {
     }
 
     @Test
+    void shouldNotBelieveAPartThatItDidNotAskFor() throws Exception {
+        stub.add("org/model", files);
+        stub.fail(WEIGHTS, StubHub.dropAfter(1000), (exchange, content, from) -> {
+            exchange.getResponseHeaders().set("Content-Range", "bytes 0-" + (content.length - 1) + "/" + content.length);
+            exchange.sendResponseHeaders(206, content.length);
+            exchange.getResponseBody().write(content);
+            return true;
+        });
+
+        download();
+
+        assertWhole();
+        assertThat(ranges()).containsExactly("null", "bytes=1000-", "null");
+    }
+
+    @Test
     void shouldFetchADamagedFileOnceMore() throws Exception {
         stub.add("org/model", files);
         stub.fail(WEIGHTS, StubHub.damaged());
@@ -524,6 +540,18 @@ class HubDownloadTest {
         assertThat(failure.code()).isEqualTo("hub_broken");
         assertThat(failure).hasMessageContaining("an index of weights that names").hasMessageContaining(name);
         assertThat(downloaded()).containsExactly("model.safetensors.index.json");
+    }
+
+    @Test
+    void shouldRefuseAFileOfAnotherCommit() {
+        String commit = stub.add("org/model", files);
+        stub.fail("config.json", (exchange, content, from) -> {
+            exchange.getResponseHeaders().set("X-Repo-Commit", "f".repeat(40));
+            return false;
+        });
+
+        assertThat(failure(this::download)).hasMessageContaining("has the file config.json at commit " + "f".repeat(40)
+                + ", but commit " + commit + " was asked for");
     }
 
     @Test
