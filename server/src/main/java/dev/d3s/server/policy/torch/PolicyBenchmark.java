@@ -2,6 +2,9 @@ package dev.d3s.server.policy.torch;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -23,8 +26,11 @@ import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Parameter;
 import dev.d3s.server.model.ParameterLayout;
 import dev.d3s.server.model.Weights;
+import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
+import dev.d3s.server.policy.PolicySettings;
+import dev.d3s.server.policy.Precision;
 import dev.d3s.server.policy.TrainingSequence;
 import dev.d3s.server.policy.UpdateReport;
 import dev.d3s.server.policy.torch.TorchPolicy.Coverage;
@@ -43,6 +49,8 @@ public final class PolicyBenchmark {
     private static final int ROUNDS = 3;
     /** No limit, so that memory shows what selection saves and not what a budget for logits would anyway. */
     private static final long WHOLE_LOGITS = 1L << 40;
+
+    private static final int LONG_ROLLOUTS = 4;
 
     /** The demo's policy. */
     private static final ModelConfig SMALL = ModelConfig.qwen2(35, 96, 3, 4, 2, 24, 256, 128, 1e4, 1e-6, true,
@@ -74,6 +82,11 @@ public final class PolicyBenchmark {
      * the system tells it (Linux)
      * <li>{@code gemm_gigaflops}: fp32 matrix products of libtorch, all cores together; {@code update_gemm_share}: the
      * update's arithmetic per second as a share of it
+     * <li>{@code update_time_lora}, {@code update_time_bf16}, {@code update_time_checkpointing} and
+     * {@code update_time_lora_bf16}: an update on 4 rollouts of 512 tokens of which a fifth is kept, as a share of the same with
+     * all weights trained in fp32 and every activation kept; {@code update_memory_*}: all memory of the policy at its peak, as a
+     * share of the same, where the system tells it
+     * <li>{@code adapter_merge_share}: merging the adapters as a share of the update of {@code update_time_lora}
      * <li>{@code small_update_seconds}: an update of the demo's policy on 64 rollouts of 40 tokens with one thread, and how
      * many times faster it is with one worker per core and with all cores inside each operation
      * </ul>
@@ -102,6 +115,7 @@ public final class PolicyBenchmark {
     private Map<String, Double> measure() {
         Map<String, Double> figures = new LinkedHashMap<>();
         measureSelection(figures);
+        measureTrained(figures);
         measureWorkers(figures);
         return figures;
     }
@@ -159,6 +173,62 @@ public final class PolicyBenchmark {
         double attainable = median(gigaflops.stream().mapToDouble(Double::doubleValue).toArray());
         figures.put("gemm_gigaflops", attainable);
         figures.put("update_gemm_share", wholeOperations / 1e9 / whole / attainable);
+    }
+
+    /** What is trained and how: each in a policy of its own, one after the other, so that each is alone in memory. */
+    private void measureTrained(Map<String, Double> figures) {
+        List<TrainingSequence> rollouts = rollouts(MODEL, LONG_ROLLOUTS, MODEL.contextLength(), 0.2, Place.SCATTERED);
+        TorchPolicySettings whole = TorchPolicySettings.forModel(MODEL, cores)
+            .withTokensPerMicroBatch(LONG_ROLLOUTS * MODEL.contextLength() / 2)
+            .withLogitsBytes(64L << 20);
+        LoraSettings lora = LoraSettings.of(16, 32);
+        Map<String, TorchPolicySettings> variants = new LinkedHashMap<>();
+        variants.put("whole", whole);
+        variants.put("lora", whole.with(new PolicySettings(Precision.FP32, lora)));
+        variants.put("bf16", whole.with(new PolicySettings(Precision.BF16, null)));
+        variants.put("checkpointing", whole.with(ActivationCheckpointing.LAYER));
+        variants.put("lora_bf16", whole.with(new PolicySettings(Precision.BF16, lora)));
+        Map<String, Double> seconds = new LinkedHashMap<>();
+        Map<String, Double> megabytes = new LinkedHashMap<>();
+        variants.forEach((name, settings) -> {
+            trimHeap();
+            resetPeak();
+            double before = statusMegabytes("VmRSS");
+            try (TorchPolicy policy = TorchPolicy.open(MODEL, NormalWeights.of(MODEL), settings, 1)) {
+                double[] times = new double[ROUNDS];
+                // the first round warms up
+                for (int round = -1; round < ROUNDS; round++) {
+                    times[Math.max(round, 0)] = secondsOf(() -> policy.update(rollouts, OBJECTIVE, STEP));
+                }
+                seconds.put(name, median(times));
+                megabytes.put(name, statusMegabytes("VmHWM") - before);
+                if (settings.lora() != null) {
+                    figures.put("adapter_merge_share", secondsOf(policy::merge) / median(times));
+                }
+            }
+        });
+        for (String name : variants.keySet()) {
+            if (!name.equals("whole")) {
+                figures.put("update_time_" + name, figure(seconds, name) / figure(seconds, "whole"));
+                double memory = figure(megabytes, name) / figure(megabytes, "whole");
+                if (Double.isFinite(memory)) {
+                    figures.put("update_memory_" + name, memory);
+                }
+            }
+        }
+    }
+
+    /** Gives back what the C library keeps of freed memory, where it can. */
+    private static void trimHeap() {
+        Linker linker = Linker.nativeLinker();
+        linker.defaultLookup().find("malloc_trim").ifPresent(function -> {
+            try {
+                linker.downcallHandle(function, FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG))
+                    .invoke(0L);
+            } catch (Throwable e) {
+                throw new IllegalStateException("malloc_trim failed", e);
+            }
+        });
     }
 
     private void measureWorkers(Map<String, Double> figures) {

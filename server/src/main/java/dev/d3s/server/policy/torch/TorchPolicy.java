@@ -38,6 +38,14 @@ import dev.d3s.spi.ErrorCategory;
  * computed: a sequence is read up to its last kept token, and everything after the last layer's attention exists for kept
  * tokens alone. The same weights, moments, sequences and settings give the same bits.
  *
+ * <p>Memory, in fp32 unless said otherwise. Always: the model; with adapters also those, and a merged copy of each packed
+ * weight that has some. From the first update on: gradients of what is trained, for each worker that had a micro-batch, and
+ * two moments of it. While a micro-batch is computed, per worker: what the layers keep of each token (with
+ * {@link ActivationCheckpointing#LAYER} one row of the hidden size per layer, and everything of one layer), the gradients of
+ * one layer (there is no second set of all), three tensors of the vocabulary's width for {@link TorchPolicySettings#logitsRows}
+ * of the kept tokens, and in bf16 rounded copies of the layers' matrices: of all of them until the backward pass has used
+ * them, or of one layer with checkpointing.
+ *
  * <p>Callable from one thread at a time, which waits while the policy's own threads work. Whoever opened it closes it, after
  * everything that reads {@link #weights()}.
  */
@@ -73,10 +81,7 @@ public final class TorchPolicy implements Policy {
     private TorchPolicy(TorchDecoder decoder) {
         this.decoder = decoder;
         training = decoder.manager().newSubManager();
-        decoder.worker(0).call(() -> {
-            decoder.merge();
-            return true;
-        });
+        merge();
         steps = decoder.manager().zeros(new Shape(1));
         stepCount = steps.toByteBuffer(true).order(ByteOrder.nativeOrder()).asFloatBuffer();
         // nothing that lives longer than a call may be added from here on, but to `training`
@@ -388,6 +393,11 @@ public final class TorchPolicy implements Policy {
         OptimizerFile.Counters counters = OptimizerFile.read(directory, saved());
         stepCount.put(0, (float) counters.steps());
         version = counters.version();
+        merge();
+    }
+
+    /** Shows the present adapters in {@link #weights}. */
+    void merge() {
         decoder.worker(0).call(() -> {
             decoder.merge();
             return true;
