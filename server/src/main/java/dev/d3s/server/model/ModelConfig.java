@@ -13,7 +13,8 @@ import java.util.List;
  * @param keyValueHeads key/value heads, a divisor of {@code heads}
  * @param headDim width of one head
  * @param intermediateSize width of the SwiGLU MLP
- * @param contextLength {@code max_position_embeddings}: prompt and completion tokens together
+ * @param contextLength prompt and completion tokens together: {@code max_position_embeddings}, or {@code sliding_window} where that is
+ *        smaller: up to there both are full attention
  * @param rotary how positions enter attention
  * @param rmsNormEpsilon added to the mean square
  * @param queryKeyValueBias whether the query, key and value projections have biases

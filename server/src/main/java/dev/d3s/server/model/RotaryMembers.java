@@ -1,6 +1,8 @@
 package dev.d3s.server.model;
 
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -22,6 +24,8 @@ final class RotaryMembers {
     private static final String HIGH = "high_freq_factor";
     private static final String ORIGINAL = "original_max_position_embeddings";
     private static final String PARTIAL = "partial_rotary_factor";
+    /** Members that scale nothing. */
+    private static final Set<String> UNSCALED = Set.of(THETA, PARTIAL);
     private static final double DEFAULT_THETA = 10_000;
 
     private RotaryMembers() {}
@@ -73,8 +77,7 @@ final class RotaryMembers {
                 return new Scaling.None();
             }
         }
-        if (!type.isTextual() && !node.has(FACTOR)) {
-            // what else there may be does not scale anything
+        if (type.isMissingNode() && UNSCALED.containsAll(node.properties().stream().map(Map.Entry::getKey).toList())) {
             return new Scaling.None();
         }
         String prefix = name + ".";

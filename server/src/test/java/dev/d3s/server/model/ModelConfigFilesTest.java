@@ -122,6 +122,7 @@ class ModelConfigFilesTest {
             llama   | "layer_types": ["chunked_attention"] | layer_types names "chunked_attention"; only
             llama   | "num_hidden_layers": 20000         | num_hidden_layers is 20000; it may be up to 10000
             llama   | "num_attention_heads": 1000000, "num_key_value_heads": 1, "head_dim": 16 | times head_dim is 16000000
+            llama   | "rope_scaling": {"alpha": 3}       | rope_scaling.rope_type is missing; supported are
             llama   | "rope_scaling": {"rope_type": "longrope", "factor": 4} | rope_scaling.rope_type is "longrope"; supported are
             llama   | "rope_scaling": {"type": "linear", "factor": 2}, "rope_parameters": {"rope_type": "default"} | rope_scaling and rope_parameters ask for different
             mixtral | "num_local_experts": 8             | model_type is "mixtral"; this server trains "qwen2" (Qwen2ForCausalLM), "qwen3" (

@@ -69,10 +69,9 @@ class ModelFamiliesTest {
                             GenerationListener.NONE)) {
                         for (Completion completion : group.completions()) {
                             int[] tokens = sequence(group.prompt(), completion.tokens());
-                            assertClose(completion.logprobs(), completion.entropies(), tokens, group.prompt().length,
-                                    expected);
-                            TokenScores scores = engine.score(tokens, group.prompt().length, TEMPERATURE);
-                            assertClose(scores.logprobs(), scores.entropies(), tokens, group.prompt().length, expected);
+                            Expected wanted = Expected.of(expected, tokens, group.prompt().length);
+                            wanted.assertClose(completion.logprobs(), completion.entropies());
+                            wanted.assertClose(engine.score(tokens, group.prompt().length, TEMPERATURE));
                         }
                     }
                 }
@@ -97,9 +96,9 @@ class ModelFamiliesTest {
                 .completions()
                 .getFirst();
             int[] tokens = sequence(prompt, completion.tokens());
-            assertClose(completion.logprobs(), completion.entropies(), tokens, prompt.length, expected);
-            TokenScores scores = policy.score(List.of(tokens), new int[]{prompt.length}, TEMPERATURE).getFirst();
-            assertClose(scores.logprobs(), scores.entropies(), tokens, prompt.length, expected);
+            Expected wanted = Expected.of(expected, tokens, prompt.length);
+            wanted.assertClose(completion.logprobs(), completion.entropies());
+            wanted.assertClose(policy.score(List.of(tokens), new int[]{prompt.length}, TEMPERATURE).getFirst());
         }
     }
 
@@ -116,7 +115,8 @@ class ModelFamiliesTest {
                 TorchPolicy policy = TorchPolicy.open(model.config(), model.weights(), settings());
                 OnnxRolloutEngine engine = OnnxRolloutEngine.open(model.config(), policy.weights(),
                         new OnnxRolloutSettings(1, 1, 1, POSITIONS, RefreshMode.IN_PLACE, 0))) {
-            assertClose(policy, tokens, prompt, new PaperDecoder(base));
+            Expected.of(new PaperDecoder(base), tokens, prompt)
+                .assertClose(policy.score(List.of(tokens), new int[]{prompt}, TEMPERATURE).getFirst());
             // With an epsilon that dwarfs the gradient g, the first AdamW step is a step of -g / 2.
             double epsilon = 1e6;
             policy.update(List.of(new TrainingSequence(tokens, prompt, 1, weight, null, null, null)),
@@ -125,11 +125,11 @@ class ModelFamiliesTest {
             ModelDirectory.write(trained, model.config(), policy.weights(), base);
             assertThat(ModelDirectory.check(trained)).isEmpty();
             assertThat(ModelDirectory.config(trained)).isEqualTo(model.config());
-            assertClose(policy, tokens, prompt, new PaperDecoder(trained));
+            Expected wanted = Expected.of(new PaperDecoder(trained), tokens, prompt);
+            wanted.assertClose(policy.score(List.of(tokens), new int[]{prompt}, TEMPERATURE).getFirst());
             // it computes on the trainer's memory, and must not have folded any of it away
             engine.refresh();
-            TokenScores scores = engine.score(tokens, prompt, TEMPERATURE);
-            assertClose(scores.logprobs(), scores.entropies(), tokens, prompt, new PaperDecoder(trained));
+            wanted.assertClose(engine.score(tokens, prompt, TEMPERATURE));
         }
         shouldBeGradients(new PaperDecoder(base), new PaperDecoder(trained).tensors(), tokens, prompt, weight);
     }
@@ -174,19 +174,28 @@ class ModelFamiliesTest {
         return loss;
     }
 
-    private static void assertClose(TorchPolicy policy, int[] tokens, int prompt, PaperDecoder expected) {
-        TokenScores scores = policy.score(List.of(tokens), new int[]{prompt}, TEMPERATURE).getFirst();
-        assertClose(scores.logprobs(), scores.entropies(), tokens, prompt, expected);
-    }
+    /**
+     * What a model says of a sequence's completion.
+     *
+     * @param rows {@code [completion][V]} log-probabilities
+     */
+    private record Expected(int[] completion, double[][] rows) {
+        static Expected of(PaperDecoder model, int[] tokens, int prompt) {
+            return new Expected(Arrays.copyOfRange(tokens, prompt, tokens.length),
+                    model.logprobs(Arrays.copyOf(tokens, tokens.length - 1), prompt - 1, TEMPERATURE));
+        }
 
-    private static void assertClose(float[] logprobs, float[] entropies, int[] tokens, int prompt,
-            PaperDecoder expected) {
-        double[][] rows = expected.logprobs(Arrays.copyOf(tokens, tokens.length - 1), prompt - 1, TEMPERATURE);
-        assertThat(logprobs).hasSameSizeAs(rows);
-        for (int token = 0; token < rows.length; token++) {
-            double entropy = Arrays.stream(rows[token]).map(logprob -> -Math.exp(logprob) * logprob).sum();
-            assertThat((double) logprobs[token]).isCloseTo(rows[token][tokens[prompt + token]], within(TOLERANCE));
-            assertThat((double) entropies[token]).isCloseTo(entropy, within(TOLERANCE));
+        void assertClose(TokenScores scores) {
+            assertClose(scores.logprobs(), scores.entropies());
+        }
+
+        void assertClose(float[] logprobs, float[] entropies) {
+            assertThat(logprobs).hasSameSizeAs(rows);
+            for (int token = 0; token < rows.length; token++) {
+                double entropy = Arrays.stream(rows[token]).map(logprob -> -Math.exp(logprob) * logprob).sum();
+                assertThat((double) logprobs[token]).isCloseTo(rows[token][completion[token]], within(TOLERANCE));
+                assertThat((double) entropies[token]).isCloseTo(entropy, within(TOLERANCE));
+            }
         }
     }
 
