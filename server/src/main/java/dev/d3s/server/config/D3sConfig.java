@@ -31,6 +31,9 @@ public interface D3sConfig {
     /** Plugins beyond the built-in ones. */
     Plugins plugins();
 
+    /** What graders may reach. */
+    Graders graders();
+
     /** Uploaded files. */
     Files files();
 
@@ -74,6 +77,15 @@ public interface D3sConfig {
         Duration timeout();
     }
 
+    /** What graders may reach. */
+    interface Graders {
+        /**
+         * Services inside this server's network that graders may call, {@code host:port} separated by commas; those of the open
+         * internet they may call anyway.
+         */
+        Optional<List<String>> allow();
+    }
+
     /** Uploaded files. */
     interface Files {
         /** Largest upload, with a unit: {@code 200M}, {@code 5G}. */
@@ -94,6 +106,7 @@ public interface D3sConfig {
                 plugins().directory().orElse(null),
                 threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
                 files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout(),
-                new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(), hub().token().orElse(null)));
+                new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(), hub().token().orElse(null)),
+                graders().allow().orElse(List.of()));
     }
 }

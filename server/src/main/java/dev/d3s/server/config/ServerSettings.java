@@ -2,6 +2,8 @@ package dev.d3s.server.config;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
+import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 
@@ -17,13 +19,23 @@ import org.jspecify.annotations.Nullable;
  * @param heartbeat a quiet event stream carries a comment this often
  * @param pluginTimeout limit of one call into a plugin
  * @param modelSources where models may come from besides the models directory
+ * @param graderAddresses {@code host:port} of services inside this server's network that graders may call
  */
 public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path pluginsDirectory, int threads,
         long uploadLimit, String organization, Duration heartbeat, Duration pluginTimeout,
-        ModelSources modelSources) {
+        ModelSources modelSources, List<String> graderAddresses) {
+    private static final Pattern ADDRESS = Pattern.compile("[^:/\\s]+:[0-9]{1,5}|[0-9A-Fa-f:.]+:[0-9]{1,5}");
+
     public ServerSettings {
         home = home.toAbsolutePath().normalize();
         modelsDirectory = modelsDirectory.toAbsolutePath().normalize();
+        graderAddresses = List.copyOf(graderAddresses);
+        for (String address : graderAddresses) {
+            if (!ADDRESS.matcher(address).matches()) {
+                throw new IllegalArgumentException("d3s.graders.allow has '" + address
+                        + "' but must list addresses such as 127.0.0.1:8000, separated by commas.");
+            }
+        }
         if (threads < 1) {
             throw new IllegalArgumentException("d3s.threads is " + threads + " but must be at least 1.");
         }

@@ -40,7 +40,8 @@ final class Parts {
     @Produces
     @Singleton
     static PluginRegistry plugins(ServerSettings settings, GraderModels models) {
-        return PluginRegistry.discover(settings.pluginsDirectory(), settings.pluginTimeout(), models, Set.of());
+        return PluginRegistry.discover(settings.pluginsDirectory(), settings.pluginTimeout(), models,
+                Set.copyOf(settings.graderAddresses()));
     }
 
     @Produces

@@ -40,7 +40,7 @@ class D3sConfigTest {
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/home/someone/.d3s"),
                 Path.of("/home/someone/.d3s/models"), null, Runtime.getRuntime().availableProcessors(), 5L << 30, "d3s",
                 Duration.ofSeconds(15), Duration.ofSeconds(30),
-                new ModelSources(List.of(), URI.create("https://huggingface.co"), null)));
+                new ModelSources(List.of(), URI.create("https://huggingface.co"), null), List.of()));
     }
 
     @Test
@@ -50,12 +50,14 @@ class D3sConfigTest {
                 "d3s.threads", "3", "d3s.plugins.timeout", "PT2M", "d3s.organization", "acme"),
                 Map.of(
                         "d3s.models.allowed", "/data/others,/home/someone/.cache/huggingface", "d3s.hub.endpoint",
-                        "https://hub.example.org/", "d3s.hub.token", "hf_secret"));
+                        "https://hub.example.org/", "d3s.hub.token", "hf_secret", "d3s.graders.allow",
+                        "127.0.0.1:8000,judge:80"));
 
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
                 Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
                 new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),
-                        URI.create("https://hub.example.org"), "hf_secret")));
+                        URI.create("https://hub.example.org"), "hf_secret"),
+                List.of("127.0.0.1:8000", "judge:80")));
     }
 
     @Test
@@ -90,6 +92,17 @@ class D3sConfigTest {
 
         assertThatThrownBy(config::toSettings)
             .hasMessage("d3s.plugins.timeout is PT0S but must be longer than nothing, such as PT30S.");
+    }
+
+    @Test
+    void shouldRefuseAddressesOfGradersWithoutAPort() {
+        for (String address : List.of("127.0.0.1", "http://judge:80", "judge:", "a b:80")) {
+            D3sConfig mistaken = config(Map.of("d3s.graders.allow", address));
+            assertThatThrownBy(mistaken::toSettings).hasMessage("d3s.graders.allow has '" + address
+                    + "' but must list addresses such as 127.0.0.1:8000, separated by commas.");
+        }
+        assertThat(config(Map.of("d3s.graders.allow", "::1:80")).toSettings().graderAddresses())
+            .containsExactly("::1:80");
     }
 
     @Test

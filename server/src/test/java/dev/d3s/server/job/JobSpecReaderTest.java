@@ -352,7 +352,8 @@ class JobSpecReaderTest {
         request.withObject("/method/reinforcement").putObject("grader").put("type", "vibes");
         assertThat(mistakes(request)).singleElement()
             .extracting(Mistake::message)
-            .isEqualTo("There is no grader 'vibes'; known: math, nested, string_check.");
+            .isEqualTo("There is no grader 'vibes'; known: format, http, length, math, multi, "
+                    + "nested, score_model, string_check, text_similarity.");
         request.put("model", "bass");
         assertThat(mistakes(request)).first()
             .extracting(Mistake::message)

@@ -48,7 +48,8 @@ final class TestServer implements AutoCloseable {
     /** @param endpoint of a hub */
     TestServer(Path home, URI endpoint) {
         settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50),
-                Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null));
+                Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null),
+                List.of());
         SQLiteConfig config = new SQLiteConfig();
         config.setJournalMode(SQLiteConfig.JournalMode.WAL);
         config.setBusyTimeout(10_000);

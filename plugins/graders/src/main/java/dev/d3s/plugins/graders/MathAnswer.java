@@ -7,34 +7,39 @@ import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The final answer of a worked solution, as an exact number.
+ * A number as an answer, and where answers stand in texts.
  *
  * <p>
- * It is what stands in the last {@code \boxed{...}} whose braces balance, or behind the last {@code ####} on its line,
- * whichever comes later. Such a marked answer may carry words before and a unit behind the number, but it must be one
- * number: {@code 2 + 3}, {@code (1, 2)} or {@code \sqrt{2}} have no value. Only a text without any mark is read for its last
- * number.
+ * A marked answer is what stands in the last {@code \boxed{...}} whose braces balance, or behind the last {@code ####} on its
+ * line, whichever comes later. It may carry words before and a unit behind the number, but it must be one number:
+ * {@code 2 + 3}, {@code (1, 2)} and {@code \sqrt{2}} are for {@link MathParser}.
  *
  * @param value the written number; for 50 % this is 50
  * @param percent whether it was written with a percent sign
  */
 record MathAnswer(Rational value, boolean percent) {
-    private static final String BOXED = "\\boxed{";
+    private static final List<String> BOXES = List.of("\\boxed{", "\\fbox{");
+    private static final String BOXED_SPACE = "\\boxed ";
     private static final String HASHES = "####";
     private static final Rational HUNDRED = new Rational(BigInteger.valueOf(100), BigInteger.ONE);
+    /** Letters that stand for a variable where they are all that follows a number. */
+    private static final String VARIABLES = "abcdeijknpqruvwxyz";
 
-    /** The answer, or {@code null} when the text has none that is a number. */
-    static @Nullable MathAnswer of(String text) {
-        String marked = marked(text);
-        List<NumberScanner.Found> numbers = NumberScanner.scan(marked == null ? plain(text) : plain(marked));
-        if (numbers.isEmpty()) {
-            return null;
-        }
-        if (marked != null && !isOneNumber(plain(marked), numbers)) {
+    /** The one number of an answer, with words before and a unit behind; null where it is something else. */
+    static @Nullable MathAnswer one(String answer) {
+        String plain = plain(answer);
+        List<NumberScanner.Found> numbers = NumberScanner.scan(plain);
+        if (numbers.isEmpty() || !isOneNumber(plain, numbers)) {
             return null;
         }
         NumberScanner.Found last = numbers.getLast();
         return new MathAnswer(last.value(), last.percent());
+    }
+
+    /** The last number of a text; null when there is none. */
+    static @Nullable MathAnswer last(String text) {
+        List<NumberScanner.Found> numbers = NumberScanner.scan(plain(text));
+        return numbers.isEmpty() ? null : new MathAnswer(numbers.getLast().value(), numbers.getLast().percent());
     }
 
     /**
@@ -47,15 +52,21 @@ record MathAnswer(Rational value, boolean percent) {
                 || (other.percent && !percent && other.value.over(HUNDRED).equals(value));
     }
 
-    private static @Nullable String marked(String text) {
+    /** What is marked as the answer; null when nothing is. */
+    static @Nullable String marked(String text) {
         int hashes = text.lastIndexOf(HASHES);
-        int boxed = text.lastIndexOf(BOXED);
+        int boxed = lastBox(text, text.length());
         while (boxed > hashes) {
-            int end = closingBrace(text, boxed + BOXED.length());
-            if (end >= 0) {
-                return text.substring(boxed + BOXED.length(), end);
+            int brace = text.indexOf('{', boxed);
+            int space = boxed + BOXED_SPACE.length();
+            if (text.startsWith(BOXED_SPACE, boxed) && brace != space) {
+                return text.substring(space).strip().split("[\\s$]", 2)[0];
             }
-            boxed = text.lastIndexOf(BOXED, boxed - 1);
+            int end = brace < 0 ? -1 : closingBrace(text, brace + 1);
+            if (end >= 0) {
+                return text.substring(brace + 1, end);
+            }
+            boxed = lastBox(text, boxed - 1);
         }
         if (hashes >= 0) {
             String rest = text.substring(hashes + HASHES.length()).stripLeading();
@@ -63,6 +74,14 @@ record MathAnswer(Rational value, boolean percent) {
             return line < 0 ? rest : rest.substring(0, line);
         }
         return null;
+    }
+
+    private static int lastBox(String text, int before) {
+        int last = text.lastIndexOf(BOXED_SPACE, before);
+        for (String box : BOXES) {
+            last = Math.max(last, text.lastIndexOf(box, before));
+        }
+        return last;
     }
 
     /** Index of the brace that closes the one before {@code start}, or -1. */
@@ -96,17 +115,30 @@ record MathAnswer(Rational value, boolean percent) {
             .replace('~', ' ');
     }
 
-    /** Whether the marked text is words, one number, and a unit. */
-    private static boolean isOneNumber(String marked, List<NumberScanner.Found> numbers) {
+    /** Whether the answer is words, one number, and a unit. */
+    private static boolean isOneNumber(String answer, List<NumberScanner.Found> numbers) {
         NumberScanner.Found last = numbers.getLast();
-        int equals = marked.lastIndexOf('=');
+        int equals = answer.lastIndexOf('=');
         long behindEquals = numbers.stream().filter(number -> number.start() > equals).count();
-        if (behindEquals != 1) {
+        if (behindEquals != 1 || isEquation(answer.substring(0, Math.max(0, equals)))) {
             return false;
         }
-        String before = marked.substring(equals + 1, last.start());
-        String behind = marked.substring(last.end()).strip();
+        String before = answer.substring(equals + 1, last.start());
+        String behind = answer.substring(last.end()).strip();
         return noOperator(before) && unit(behind);
+    }
+
+    /** Whether what stands before the equals sign calculates with variables, as x + y does, and x or 2 + 3 does not. */
+    private static boolean isEquation(String left) {
+        String plain = left.replaceAll("\\\\[A-Za-z]++", "");
+        boolean variable = false;
+        for (String word : plain.split("[^A-Za-z]+")) {
+            if (word.length() > 1) {
+                return false;
+            }
+            variable |= !word.isEmpty();
+        }
+        return variable && plain.replaceAll("_[0-9A-Za-z]", "").matches("(?s).*[-+*/^0-9].*");
     }
 
     private static boolean noOperator(String before) {
@@ -116,15 +148,21 @@ record MathAnswer(Rational value, boolean percent) {
 
     /** Letters, a degree sign, an exponent: not something that goes on calculating. */
     private static boolean unit(String behind) {
-        String text = behind.replace("^{\\circ}", "")
-            .replace("^\\circ", "")
-            .replace("\\$", "")
-            .strip()
-            .toLowerCase(Locale.ROOT);
-        if (!text.isEmpty() && "+-*/^_<>|!(\u00d7:".indexOf(text.charAt(0)) >= 0) {
+        String given = behind.replace("^{\\circ}", "").replace("^\\circ", "").replace("\\$", "").strip();
+        String text = given.toLowerCase(Locale.ROOT);
+        if (!text.isEmpty() && ("+-*/^_<>|!(\u00d7:".indexOf(text.charAt(0)) >= 0 || isVariables(given))) {
             return false;
         }
         String withoutPowers = text.replaceAll("\\^\\{?[23]\\}?", "").replaceAll("[a-z][23]\\b", "");
         return withoutPowers.chars().noneMatch(c -> "+*^_<>|!\\\u00d7".indexOf(c) >= 0 || Character.isDigit(c));
+    }
+
+    /** One letter that is no unit, or a few that are used for variables, perhaps to a power. */
+    private static boolean isVariables(String behind) {
+        String letters = behind.replaceAll("\\^.*", "").replaceAll("[^A-Za-z].*", "");
+        return !letters.isEmpty() && letters.length() == behind.replaceAll("\\^.*", "").strip().length()
+                && (letters.length() == 1
+                        ? VARIABLES.contains(letters)
+                        : letters.length() <= 3 && letters.chars().allMatch(c -> "abcnkxyz".indexOf(c) >= 0));
     }
 }
