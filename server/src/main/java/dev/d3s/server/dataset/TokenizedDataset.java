@@ -101,7 +101,8 @@ public final class TokenizedDataset {
         return IntStream.range(0, Math.min(count, size())).mapToObj(this::row).toList();
     }
 
-    private TokenizedRow row(int index) {
+    /** A row in file order, from 0. */
+    public TokenizedRow row(int index) {
         DatasetRow row = dataset.row(index);
         String completion = row.completion();
         return new TokenizedRow(row, tokenizer.encode(row.prompt()),

@@ -83,6 +83,12 @@ public class FileService {
                         + "', which is " + job.status().key() + "; cancel the job first.");
             }
         }
+        for (Eval eval : stores.evals.unfinished()) {
+            if (eval.spec().file().equals(id)) {
+                throw new ConflictException("file_in_use", "The file '" + id + "' is needed by evaluation '" + eval.id()
+                        + "', which is " + eval.status().key() + "; cancel it first.");
+            }
+        }
         stores.files.delete(file.id());
         try {
             Files.deleteIfExists(content(file));

@@ -27,14 +27,16 @@ class JobLifecycle {
     private final Flyway flyway;
     private final JobService jobs;
     private final ModelRegistry models;
+    private final EvalService evals;
     private @Nullable FileChannel lock;
 
     @Inject
-    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models) {
+    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models, EvalService evals) {
         this.settings = settings;
         this.flyway = flyway;
         this.jobs = jobs;
         this.models = models;
+        this.evals = evals;
     }
 
     void start(@Observes StartupEvent event) {
@@ -57,10 +59,12 @@ class JobLifecycle {
         flyway.migrate();
         models.start();
         jobs.start();
+        evals.start();
     }
 
     void stop(@Observes ShutdownEvent event) throws IOException {
         models.close();
+        evals.close();
         jobs.close();
         if (lock != null) {
             lock.close();

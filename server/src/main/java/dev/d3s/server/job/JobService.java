@@ -227,7 +227,7 @@ public class JobService implements AutoCloseable {
     }
 
     /** What ids stand for, here. */
-    private record References(ModelCatalog models, FileService files, ModelChecks modelChecks,
+    record References(ModelCatalog models, FileService files, ModelChecks modelChecks,
             DatasetChecks datasetChecks) implements JobSpecReader.References {
         @Override
         public Optional<Path> model(String id) {

@@ -16,6 +16,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.advantage.Scale;
+import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.hub.HubReference;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
@@ -105,7 +106,7 @@ final class JobSpecReader {
                     "This server has no integrations; leave 'integrations' out and read GET .../metrics instead.");
         }
 
-        Path modelDirectory = model.isEmpty() ? null : model(request, model);
+        Path modelDirectory = model.isEmpty() ? null : model(request, model, references);
         Section method = request.section("method");
         // a method without a type is what its other member says
         Method type = method.choice("type",
@@ -204,7 +205,8 @@ final class JobSpecReader {
         double timeout = grading.real("timeout_seconds", 30, Range.above(0, 86_400));
         grading.finish();
 
-        EvaluationSettings evaluation = evaluation(d3s, files, evaluationInterval, evaluationSamples);
+        EvaluationSettings evaluation = evaluation(d3s, files, evaluationInterval, evaluationSamples,
+                temperature);
         int checkpointInterval = checkpointInterval(d3s);
         int rows = files.check(false, maxTokens, false, maxTokens);
         int steps = steps(d3s, epochs, rows, batchSize);
@@ -229,7 +231,7 @@ final class JobSpecReader {
         int maxTokens = d3s.whole("max_tokens", 256, 1, 1_000_000);
         PolicySettings policy = policy(d3s);
         OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
-        EvaluationSettings evaluation = evaluation(d3s, files, 0, 256);
+        EvaluationSettings evaluation = evaluation(d3s, files, 0, 256, 1);
         int checkpointInterval = checkpointInterval(d3s);
         // completions are imitated in training; in evaluation they are generated, and a grader needs none to compare with
         int rows = files.check(true, 0, grader == null, maxTokens);
@@ -313,16 +315,39 @@ final class JobSpecReader {
         return settings;
     }
 
-    private static EvaluationSettings evaluation(Section d3s, Files files, int interval, int samples) {
+    private static EvaluationSettings evaluation(Section d3s, Files files, int interval, int samples,
+            double temperature) {
         Section evaluation = d3s.section("evaluation");
         EvaluationSettings settings = new EvaluationSettings(evaluation.whole("interval", interval, 0, MOST_STEPS),
-                evaluation.whole("samples", samples, 1, 1_000_000));
+                evaluation.whole("samples", samples, 1, 1_000_000), sampled(evaluation, 0),
+                evaluation.real("temperature", temperature, Range.above(0, 10)));
         evaluation.finish();
         if (settings.interval() > 0 && files.validationFile == null) {
             files.request.mistake("validation_file", "missing_required_parameter",
                     "Evaluating every " + settings.interval() + " steps needs a 'validation_file'.");
         }
         return settings;
+    }
+
+    /**
+     * The members {@code n}, {@code k} and {@code pass_threshold}.
+     *
+     * @param fewest what n must be at least
+     */
+    static SampledSettings sampled(Section evaluation, int fewest) {
+        int n = evaluation.whole("n", fewest, fewest, 4096);
+        List<Integer> given = null;
+        if (n > 0) {
+            given = evaluation.wholes("k", 1, n);
+        } else if (!evaluation.empty("k")) {
+            evaluation.mistake("k", "invalid_value", "'" + evaluation.pathOf("k") + "' needs '"
+                    + evaluation.pathOf("n") + "': how many completions of each prompt are sampled, at least k.");
+        }
+        List<Integer> k = given == null ? SampledSettings.defaultK(n) : given;
+        ArrayNode expanded = evaluation.expanded().putArray("k");
+        k.forEach(expanded::add);
+        return new SampledSettings(n, k,
+                evaluation.real("pass_threshold", 1, Range.from(-1_000_000, 1_000_000)));
     }
 
     private static int checkpointInterval(Section d3s) {
@@ -383,7 +408,7 @@ final class JobSpecReader {
 
     // ---------------------------------------------------------------- what ids stand for
 
-    private @Nullable Path model(Section request, String id) {
+    static @Nullable Path model(Section request, String id, References references) {
         Optional<Path> directory = references.model(id);
         if (directory.isEmpty()) {
             List<String> ids = references.modelIds();
@@ -425,29 +450,31 @@ final class JobSpecReader {
         int check(boolean completions, int tokens, boolean validationCompletions, int validationTokens) {
             int rows = trainingFile.isEmpty()
                     ? 1
-                    : check("training_file", trainingFile, new DatasetUse(completions, model, tokens));
+                    : dataset(request, "training_file", trainingFile, new DatasetUse(completions, model, tokens),
+                            references);
             if (validationFile != null) {
-                check("validation_file", validationFile,
-                        new DatasetUse(validationCompletions, model, validationTokens));
+                dataset(request, "validation_file", validationFile,
+                        new DatasetUse(validationCompletions, model, validationTokens), references);
             }
             return rows;
         }
+    }
 
-        private int check(String member, String id, DatasetUse use) {
-            Optional<Path> path = references.file(id);
-            if (path.isEmpty()) {
-                request.mistake(member, "file_not_found",
-                        "There is no file '" + id + "'; upload one with POST /v1/files and use the id it returns.");
-                return 1;
-            }
-            DatasetReport report = references.dataset(path.get(), use);
-            report.problems().forEach(problem -> request.mistake(member, "invalid_dataset", problem));
-            if (report.rows() == 0 && report.problems().isEmpty()) {
-                request.mistake(member, "invalid_dataset",
-                        "The file '" + id + "' has no rows; it needs one JSON object per line.");
-            }
-            return Math.max(1, report.rows());
+    /** Checks a file; returns its rows, at least 1. */
+    static int dataset(Section request, String member, String id, DatasetUse use, References references) {
+        Optional<Path> path = references.file(id);
+        if (path.isEmpty()) {
+            request.mistake(member, "file_not_found",
+                    "There is no file '" + id + "'; upload one with POST /v1/files and use the id it returns.");
+            return 1;
         }
+        DatasetReport report = references.dataset(path.get(), use);
+        report.problems().forEach(problem -> request.mistake(member, "invalid_dataset", problem));
+        if (report.rows() == 0 && report.problems().isEmpty()) {
+            request.mistake(member, "invalid_dataset",
+                    "The file '" + id + "' has no rows; it needs one JSON object per line.");
+        }
+        return Math.max(1, report.rows());
     }
 
     private static @Nullable String suffix(Section request) {
@@ -460,7 +487,7 @@ final class JobSpecReader {
         return suffix;
     }
 
-    private static Map<String, String> metadata(Section request) {
+    static Map<String, String> metadata(Section request) {
         JsonNode given = request.given("metadata");
         if (given == null) {
             return Map.of();
@@ -496,7 +523,7 @@ final class JobSpecReader {
     }
 
     /** Everything exists. */
-    private enum StoredReferences implements References {
+    enum StoredReferences implements References {
         INSTANCE;
 
         @Override

@@ -121,7 +121,7 @@ public class ModelCatalog {
         }
     }
 
-    /** @throws ConflictException when a job that has not ended made the model or begins with it */
+    /** @throws ConflictException when a job that has not ended made the model or begins with it, or an evaluation needs it */
     void refuseWhileNeeded(Model model) {
         for (Job job : stores.jobs.withStatus(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)) {
             boolean starts = any(job.spec().model()).filter(start -> start.directory().equals(model.directory()))
@@ -129,6 +129,12 @@ public class ModelCatalog {
             if (starts || job.id().equals(model.job())) {
                 throw new ConflictException("model_in_use", "The model '" + model.id() + "' is needed by job '"
                         + job.id() + "', which is " + job.status().key() + "; cancel the job first.");
+            }
+        }
+        for (Eval eval : stores.evals.unfinished()) {
+            if (any(eval.spec().model()).filter(used -> used.directory().equals(model.directory())).isPresent()) {
+                throw new ConflictException("model_in_use", "The model '" + model.id() + "' is needed by evaluation '"
+                        + eval.id() + "', which is " + eval.status().key() + "; cancel it first.");
             }
         }
     }

@@ -132,7 +132,7 @@ final class PluginReader {
     }
 
     /** Plain values of a configuration, nested ones as lists and maps. */
-    private static Map<String, Object> values(ObjectNode config) {
+    static Map<String, Object> values(ObjectNode config) {
         Map<String, Object> values = new LinkedHashMap<>();
         config.properties().forEach(member -> {
             Object value = value(member.getValue());

@@ -156,6 +156,11 @@ final class RunRecord {
                 separator = ", ";
             }
         }
+        metrics.forEach((name, value) -> {
+            if ((name.startsWith("avg_at_") || name.startsWith("pass_at_")) && !name.endsWith("_standard_error")) {
+                text.append(String.format(Locale.ROOT, ", %s %.4g", name.replace('_', ' '), value));
+            }
+        });
         return text.toString();
     }
 }

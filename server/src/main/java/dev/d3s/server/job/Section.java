@@ -5,6 +5,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.TreeSet;
 
 import org.jspecify.annotations.Nullable;
 
@@ -131,6 +132,35 @@ final class Section {
         }
         expanded.put(name, result);
         return result;
+    }
+
+    /** Whether a member is absent, null, or has nothing in it. */
+    boolean empty(String name) {
+        JsonNode value = given(name);
+        return value == null || (value.isContainerNode() && value.isEmpty());
+    }
+
+    /** Distinct whole numbers, rising; {@code null} when absent, which is not yet written to {@link #expanded}. */
+    @Nullable
+    List<Integer> wholes(String name, int minimum, int maximum) {
+        JsonNode value = given(name);
+        if (value == null) {
+            return null;
+        }
+        TreeSet<Integer> numbers = new TreeSet<>();
+        boolean right = value.isArray();
+        for (JsonNode each : value) {
+            right &= each.isIntegralNumber() && each.canConvertToInt() && each.intValue() >= minimum
+                    && each.intValue() <= maximum;
+            numbers.add(each.intValue());
+        }
+        if (!right) {
+            mistake(name, value.isArray() ? "invalid_value" : "invalid_type",
+                    "'" + pathOf(name) + "' must be a list of whole numbers from " + minimum + " to " + maximum
+                            + ", not " + shown(value) + ".");
+            return List.of();
+        }
+        return List.copyOf(numbers);
     }
 
     double real(String name, double defaultValue, Range range) {

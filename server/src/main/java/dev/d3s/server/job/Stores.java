@@ -19,6 +19,7 @@ class Stores {
     final FileStore files;
     final JobStore jobs;
     final ModelStore models;
+    final EvalStore evals;
 
     @Inject
     Stores(DataSource source, PluginRegistry plugins) {
@@ -31,6 +32,7 @@ class Stores {
         files = new FileStore(database);
         jobs = new JobStore(database, events, metrics, rollouts, specs::read);
         models = new ModelStore(database);
+        evals = new EvalStore(database, request -> EvalSpecReader.ofStored(plugins).read(request).spec());
     }
 
     RunRecord run(Job job) {

@@ -6,15 +6,18 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 import org.jspecify.annotations.Nullable;
 
@@ -50,6 +53,7 @@ public final class Grading implements AutoCloseable {
 
     /** What an interrupted scoring gets to clean up; less where the time limit itself is shorter. */
     private static final long GRACE_MILLISECONDS = 1000;
+    private static final long MILLISECONDS_BETWEEN_QUESTIONS = 20;
 
     private static final Logger LOG = System.getLogger(Grading.class.getName());
 
@@ -224,20 +228,59 @@ public final class Grading implements AutoCloseable {
                 }
                 if (open > 0) {
                     waiting.removeIf(scoring -> scoring.round == this);
-                    throw new D3sException(ErrorCategory.PLUGIN, "grader_hangs",
-                            "Grader '" + grader + "' ignores interruption: " + abandoned
-                                    + " gradings went on after their limit of " + seconds()
-                                    + " s. Its author has to make it end when its thread is interrupted.");
+                    throw hanging();
                 }
-                return grades();
+                return grades(true);
             }
         }
 
-        private Grades grades() {
+        /**
+         * Waits like {@link #await}, for an evaluation: that nothing could be graded is an outcome like another, and waiting
+         * ends when nobody wants the grades any more.
+         *
+         * @param cancelled asked all the time
+         * @throws CancellationException when cancelled or interrupted; what still waits is then forgotten
+         * @throws D3sException when too many scorings hang
+         */
+        public Grades awaitEach(BooleanSupplier cancelled) {
+            synchronized (lock) {
+                boolean unwanted = cancelled.getAsBoolean();
+                try {
+                    while (open > 0 && abandoned < MAXIMUM_ABANDONED && !unwanted) {
+                        lock.wait(MILLISECONDS_BETWEEN_QUESTIONS);
+                        unwanted = cancelled.getAsBoolean();
+                    }
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                    unwanted = true;
+                }
+                if (open > 0) {
+                    waiting.removeIf(scoring -> scoring.round == this);
+                }
+                if (unwanted) {
+                    throw new CancellationException("Nobody waits for these grades any more.");
+                }
+                if (open > 0) {
+                    throw hanging();
+                }
+                return grades(false);
+            }
+        }
+
+        private D3sException hanging() {
+            return new D3sException(ErrorCategory.PLUGIN, "grader_hangs",
+                    "Grader '" + grader + "' ignores interruption: " + abandoned
+                            + " gradings went on after their limit of " + seconds()
+                            + " s. Its author has to make it end when its thread is interrupted.");
+        }
+
+        /** @param some whether it is a failure when there are none */
+        private Grades grades(boolean some) {
             double[][] reward = new double[groups.isEmpty() ? 0 : groups.lastKey() + 1][];
             Arrays.fill(reward, new double[0]);
             String[][] error = new String[reward.length][];
             Arrays.fill(error, new String[0]);
+            List<List<Map<String, Double>>> partsOf = new ArrayList<>(Collections.nCopies(reward.length, List.of()));
             int rollouts = 0;
             int ungraded = 0;
             int timedOut = 0;
@@ -249,6 +292,7 @@ public final class Grading implements AutoCloseable {
                 error[group.getKey()] = scorings.stream()
                     .map(scoring -> Objects.requireNonNullElse(scoring.outcome().error(), ""))
                     .toArray(String[]::new);
+                partsOf.set(group.getKey(), scorings.stream().map(scoring -> scoring.outcome().parts()).toList());
                 rollouts += scorings.size();
                 for (Scoring scoring : scorings) {
                     Outcome outcome = scoring.outcome();
@@ -262,7 +306,7 @@ public final class Grading implements AutoCloseable {
                     }
                 }
             }
-            if (first != null && ungraded == rollouts) {
+            if (some && first != null && ungraded == rollouts) {
                 ErrorCategory category = first.failure() instanceof D3sException known
                         ? known.category()
                         : ErrorCategory.PLUGIN;
@@ -271,7 +315,8 @@ public final class Grading implements AutoCloseable {
             }
             Map<String, Double> means = new TreeMap<>();
             parts.forEach((name, part) -> means.put(name, part.getAverage()));
-            return new Grades(reward, error, rollouts, ungraded, timedOut, means, first == null ? null : first.error());
+            return new Grades(reward, error, rollouts, ungraded, timedOut, means, partsOf,
+                    first == null ? null : first.error());
         }
     }
 

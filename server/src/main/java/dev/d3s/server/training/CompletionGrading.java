@@ -36,6 +36,21 @@ final class CompletionGrading implements GenerationListener {
         round.submit(request, group.completions().stream().map(one -> input(rows.get(request), one)).toList());
     }
 
+    /** Hears one of several calls of the rollout engine that share the rows out: the one that begins with this row. */
+    GenerationListener from(int firstRow) {
+        return new GenerationListener() {
+            @Override
+            public void finished(int request, CompletionGroup group) {
+                CompletionGrading.this.finished(firstRow + request, group);
+            }
+
+            @Override
+            public boolean cancelled() {
+                return CompletionGrading.this.cancelled();
+            }
+        };
+    }
+
     @Override
     public boolean cancelled() {
         return stopRequested.getAsBoolean();

@@ -72,8 +72,8 @@ public final class EngineTraining implements Training {
             try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
                     prompts.longest + settings.maxTokens(), completions * settings.maxTokens(),
                     start.refreshMode())) {
-                Evaluation evaluation = new Evaluation(prompts.evaluation, rolloutEngine, policy, tokenizer, grading,
-                        settings.maxTokens());
+                Evaluation evaluation = new Evaluation(prompts.evaluation, settings.evaluation(), request.seed(),
+                        rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
                 SelectionSettings rollouts = settings.rollouts();
                 SelectionSettings tokens = settings.tokens();
                 RolloutLevel rolloutLevel = new RolloutLevel(
@@ -113,9 +113,11 @@ public final class EngineTraining implements Training {
             Prompts prompts = prompts(request, rows, 0, evaluationKind, tokenizer, config);
             try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
                     prompts.longest + settings.maxTokens(),
-                    (long) settings.evaluation().samples() * settings.maxTokens(), start.refreshMode())) {
-                Evaluation evaluation = new Evaluation(prompts.evaluation, rolloutEngine, policy, tokenizer, grading,
-                        settings.maxTokens());
+                    (long) settings.evaluation().samples() * (1 + settings.evaluation().sampled().n())
+                            * settings.maxTokens(),
+                    start.refreshMode())) {
+                Evaluation evaluation = new Evaluation(prompts.evaluation, settings.evaluation(), request.seed(),
+                        rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
                 RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
                         rolloutEngine.refreshMode());
                 return saved(progress,

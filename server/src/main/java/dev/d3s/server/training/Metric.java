@@ -44,6 +44,7 @@ public enum Metric {
     TOKENS_PER_SECOND("tokens_per_second", "generated tokens per second of the whole step"), //
     POLICY_VERSION("policy_version", "weight version after the step"), //
     ACCURACY("accuracy", "mean greedy reward on the validation file (steps that evaluate)"), //
+    ACCURACY_STANDARD_ERROR("accuracy_standard_error", "standard error of accuracy over rows (steps that evaluate)"), //
     VALIDATION_LOSS("validation_loss", "cross-entropy on the validation file (supervised, steps that evaluate)");
 
     private final String key;

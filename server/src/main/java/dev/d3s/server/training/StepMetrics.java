@@ -18,7 +18,7 @@ final class StepMetrics {
         return this;
     }
 
-    /** Sets what a selector reports under a name of its own; those come last. */
+    /** Sets what has a name of its own, such as what a selector reports; those come last. */
     void set(String key, double value) {
         reported.put(key, value);
     }

@@ -10,6 +10,8 @@ import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.api.CompletionEndpoint;
 import dev.d3s.server.config.ModelSources;
 import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.evaluation.EngineEvaluation;
+import dev.d3s.server.evaluation.ModelEvaluation;
 import dev.d3s.server.hub.Hub;
 import dev.d3s.server.hub.HubSettings;
 import dev.d3s.server.job.DatasetChecks;
@@ -82,6 +84,12 @@ final class Parts {
                             .withConcurrency(SERVED_TOGETHER)
                             .with(RefreshMode.RECREATE)),
                 SERVED_MODELS);
+    }
+
+    @Produces
+    @Singleton
+    static ModelEvaluation evaluation(CompletionService completions, PluginRegistry plugins) {
+        return new EngineEvaluation(completions::complete, plugins);
     }
 
     static void close(@Disposes CompletionService completions) {

@@ -32,6 +32,9 @@ import com.openai.models.completions.CompletionCreateParams;
 import com.openai.models.files.FileCreateParams;
 import com.openai.models.files.FileObject;
 import com.openai.models.files.FilePurpose;
+import com.openai.models.finetuning.alpha.graders.GraderRunParams;
+import com.openai.models.finetuning.alpha.graders.GraderRunResponse;
+import com.openai.models.finetuning.alpha.graders.GraderValidateParams;
 import com.openai.models.finetuning.jobs.FineTuningJob;
 import com.openai.models.finetuning.jobs.FineTuningJobEvent;
 import com.openai.models.finetuning.jobs.JobCreateParams;
@@ -39,6 +42,7 @@ import com.openai.models.finetuning.jobs.JobListEventsParams;
 import com.openai.models.finetuning.jobs.JobListParams;
 import com.openai.models.finetuning.jobs.checkpoints.CheckpointListParams;
 import com.openai.models.finetuning.jobs.checkpoints.FineTuningJobCheckpoint;
+import com.openai.models.graders.gradermodels.StringCheckGrader;
 import com.openai.models.models.Model;
 
 import dev.d3s.server.job.ScriptedTraining;
@@ -213,6 +217,50 @@ class OpenAiClientTest {
             assertThat(e.code()).hasValue("file_not_found");
             assertThat(e.type()).hasValue("invalid_request_error");
         });
+    }
+
+    @Test
+    void shouldRunAndValidateGraders() {
+        StringCheckGrader grader = StringCheckGrader.builder()
+            .name("exact")
+            .input("{{sample.output_text}}")
+            .reference("{{item.answer}}")
+            .operation(StringCheckGrader.Operation.EQ)
+            .build();
+        GraderRunResponse right = client.fineTuning()
+            .alpha()
+            .graders()
+            .run(GraderRunParams.builder()
+                .grader(grader)
+                .item(JsonValue.from(Map.of("answer", 2)))
+                .modelSample("2")
+                .build())
+            .validate();
+        assertThat(right.reward()).isEqualTo(1);
+        assertThat(right.metadata().name()).isEqualTo("exact");
+        assertThat(right.metadata().errors().otherError()).isFalse();
+        GraderRunResponse wrong = client.fineTuning()
+            .alpha()
+            .graders()
+            .run(GraderRunParams.builder().grader(grader).modelSample("2").build())
+            .validate();
+        assertThat(wrong.metadata().errors().invalidVariableError()).isTrue();
+
+        assertThat(client.fineTuning()
+            .alpha()
+            .graders()
+            .validate(GraderValidateParams.builder().grader(grader).build())
+            .validate()
+            .grader()
+            .orElseThrow()
+            .asStringCheck()).isEqualTo(grader);
+        assertThatThrownBy(() -> client.fineTuning()
+            .alpha()
+            .graders()
+            .validate(
+                    GraderValidateParams.builder().grader(grader.toBuilder().input("{{sample.x}}").build()).build()))
+            .isInstanceOfSatisfying(BadRequestException.class,
+                    e -> assertThat(e.param()).hasValue("grader.input"));
     }
 
     @Test

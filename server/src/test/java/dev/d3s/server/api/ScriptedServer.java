@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Set;
 
+import dev.d3s.server.job.ScriptedEvaluation;
 import dev.d3s.server.job.ScriptedTraining;
 import dev.d3s.server.job.TestCatalogs;
 import io.quarkus.test.junit.QuarkusTestProfile;
@@ -34,6 +35,6 @@ public class ScriptedServer implements QuarkusTestProfile {
 
     @Override
     public Set<Class<?>> getEnabledAlternatives() {
-        return Set.of(ScriptedTraining.class, TestCatalogs.class, ScriptedCompletions.class);
+        return Set.of(ScriptedTraining.class, ScriptedEvaluation.class, TestCatalogs.class, ScriptedCompletions.class);
     }
 }

@@ -98,7 +98,7 @@ class JobReferenceTest {
     }
 
     /** Members whose default depends on the rows. */
-    private static final Set<String> COMPUTED = Set.of("d3s.steps", "d3s.recording.interval");
+    private static final Set<String> COMPUTED = Set.of("d3s.steps", "d3s.recording.interval", "d3s.evaluation.k");
 
     private static void check(Map<String, String> documented, JsonNode effective) {
         Map<String, JsonNode> leaves = new LinkedHashMap<>();

@@ -20,6 +20,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.LoraTarget;
@@ -160,7 +161,7 @@ class JobSpecReaderTest {
                 new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), new UpdateSettings(2, 4), EXACT,
                 2.5, PolicySettings.DEFAULT,
                 new OptimizerSettings(1e-4, OptimizerSettings.Decay.COSINE, 0.1, 1, 0.01, 0.5, 0.8, 0.95, 1e-6),
-                new EvaluationSettings(3, 30), 0, new RecordingSettings(4, 3)));
+                new EvaluationSettings(3, 30, SampledSettings.NONE, 0.7), 0, new RecordingSettings(4, 3)));
         assertThat(spec.seed()).isEqualTo(11);
         assertThat(spec.validationFile()).isEqualTo("file-2");
         assertThat(spec.suffix()).isEqualTo("x");

@@ -40,6 +40,8 @@ final class TestServer implements AutoCloseable {
     final Hub hub;
     final List<Path> released = new ArrayList<>();
     final ModelRegistry registry;
+    final ScriptedEvaluation evaluation = new ScriptedEvaluation();
+    final EvalService evals;
 
     TestServer(Path home) {
         this(home, URI.create("http://127.0.0.1:9"));
@@ -65,6 +67,7 @@ final class TestServer implements AutoCloseable {
         registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
         jobs = new JobService(stores, settings, models, files, training, plugins, catalogs,
                 catalogs);
+        evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs);
     }
 
     /** Puts a base model into the models directory. */
@@ -134,6 +137,8 @@ final class TestServer implements AutoCloseable {
 
     @Override
     public void close() {
+        evaluation.letGo();
+        evals.close();
         training.letGo();
         registry.close();
         hub.close();

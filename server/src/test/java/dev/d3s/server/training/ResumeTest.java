@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.model.MemoryWeights;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ModelDirectory;
@@ -121,6 +123,18 @@ class ResumeTest {
                 RefreshMode.IN_PLACE);
         assertThat(whole.series(Metric.SKIPPED)).containsOnly(0.0);
         assertThat(whole.series(Metric.REWARD_MEAN)).doesNotHaveDuplicates();
+    }
+
+    @Test
+    void shouldResumeARunThatSamplesInEvaluation() throws Exception {
+        ReinforcementSettings settings = ShortRuns.settings(STEPS)
+            .evaluation(new SampledSettings(3, List.of(1, 3), 0.5))
+            .build();
+        RecordingObserver whole = shouldEndAlike(checkpoint -> runs.reinforcement(settings, checkpoint),
+                RefreshMode.IN_PLACE);
+        assertThat(whole.reports.stream().map(report -> report.metrics().get("avg_at_3")).filter(Objects::nonNull))
+            .hasSize(4)
+            .doesNotHaveDuplicates();
     }
 
     /** The checkpoint is a rounded model; what the run goes on from is not. */

@@ -281,7 +281,7 @@ class RolloutRecordingTest {
         }
         double[] keptAdvantage = Arrays.stream(kept).mapToDouble(rollout -> advantage[rollout]).toArray();
         return new RolloutRecording.Step(rows, Rollouts.of(groups),
-                new Grades(reward, error, advantage.length, 0, 0, Map.of(), null),
+                new Grades(reward, error, advantage.length, 0, 0, Map.of(), List.of(), null),
                 new Advantages(advantage, new boolean[groupCount], advantage.length, 0, 0),
                 new KeptRollouts(1, kept, keptAdvantage, advantage.length, 0, 0, 0, 0, Map.of()), null, null);
     }

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.advantage.Scale;
+import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.example.ArithmeticTask;
 import dev.d3s.server.example.ExampleModels;
 import dev.d3s.server.policy.PolicySettings;
@@ -62,6 +63,7 @@ final class ShortRuns {
         private double graderSeconds = 10;
         private PolicySettings policy = PolicySettings.DEFAULT;
         private OptimizerSettings optimizer = Runs.optimizer(1e-3, 1, 0.5);
+        private EvaluationSettings evaluation = new EvaluationSettings(2, 16);
         private RecordingSettings recording = new RecordingSettings(0, 1);
 
         private Settings(int steps) {
@@ -130,6 +132,12 @@ final class ShortRuns {
             return this;
         }
 
+        /** Every other step on 16 rows, with sampled completions too. */
+        Settings evaluation(SampledSettings sampled) {
+            evaluation = new EvaluationSettings(2, 16, sampled, 1);
+            return this;
+        }
+
         Settings recording(int interval, int groups) {
             recording = new RecordingSettings(interval, groups);
             return this;
@@ -138,8 +146,7 @@ final class ShortRuns {
         ReinforcementSettings build() {
             return new ReinforcementSettings("d3s", steps, PROMPTS, GROUP_SIZE, Runs.MAX_TOKENS, temperature, scale,
                     minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, policy,
-                    optimizer,
-                    new EvaluationSettings(2, 16), 0, recording);
+                    optimizer, evaluation, 0, recording);
         }
     }
 }

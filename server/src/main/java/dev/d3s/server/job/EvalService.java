@@ -1,0 +1,136 @@
+package dev.d3s.server.job;
+
+import java.io.IOException;
+import java.util.Set;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+import dev.d3s.server.evaluation.EvaluatedRow;
+import dev.d3s.server.evaluation.ModelEvaluation;
+import dev.d3s.server.plugin.PluginRegistry;
+
+/**
+ * Everything one can do with evaluations on demand. They run one at a time, beside jobs, and survive a restart of the server:
+ * one that had not ended goes on after the rows that are stored. Thread-safe; {@link #start} and {@link #close} belong to
+ * whoever made it.
+ */
+@Singleton
+public class EvalService implements AutoCloseable {
+    private static final String ROW_PREFIX = "evalrow-";
+
+    private final Stores stores;
+    private final EvalSpecReader reader;
+    private final EvalQueue queue;
+
+    @Inject
+    EvalService(Stores stores, ModelCatalog models, FileService files, ModelEvaluation evaluation,
+            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks) {
+        this.stores = stores;
+        this.reader = new EvalSpecReader(plugins,
+                new JobService.References(models, files, modelChecks, datasetChecks));
+        this.queue = new EvalQueue(stores.evals, models, files, evaluation);
+    }
+
+    /** Queues again what a former process left running, then begins to run queued evaluations. */
+    public void start() {
+        stores.evals.requeue();
+        queue.start();
+    }
+
+    /** Stops the running evaluation; it goes on at the next start. */
+    @Override
+    public void close() {
+        queue.close();
+    }
+
+    /**
+     * Queues an evaluation.
+     *
+     * @param request as in {@code POST /v1/evals}
+     * @throws InvalidRequestException with every mistake
+     */
+    public Eval create(JsonNode request) {
+        EvalSpecReader.Read read = reader.read(request);
+        String id = stores.identifiers.next("eval");
+        stores.evals.insert(id, read.spec(), Math.min(read.spec().samples(), read.rows()));
+        queue.wake();
+        return eval(id);
+    }
+
+    public Eval eval(String id) {
+        return stores.evals.eval(id).orElseThrow(() -> new NotFoundException("eval", id));
+    }
+
+    /**
+     * Newest first.
+     *
+     * @param after an id: those made before it
+     */
+    public Page<Eval> list(@Nullable String after, int limit) {
+        return Page.of(stores.evals.list(after, limit + 1), limit);
+    }
+
+    /** Ends an evaluation that waits or runs; the rows that are done stay. */
+    public Eval cancel(String id) {
+        Eval eval = eval(id);
+        if (!stores.evals.move(id, Set.of(EvalStatus.QUEUED, EvalStatus.RUNNING), EvalStatus.CANCELLED)) {
+            throw new ConflictException("invalid_status", "The evaluation '" + id + "' is " + eval.status().key()
+                    + "; only a queued or running one can be cancelled.");
+        }
+        queue.stop(id);
+        return eval(id);
+    }
+
+    /** Deletes an evaluation that has ended, and its rows. */
+    public void delete(String id) {
+        Eval eval = eval(id);
+        if (!stores.evals.delete(id)) {
+            throw new ConflictException("invalid_status",
+                    "The evaluation '" + id + "' is " + eval.status().key() + "; cancel it first.");
+        }
+    }
+
+    /** The id of a row. */
+    public static String rowId(EvaluatedRow row) {
+        return ROW_PREFIX + row.index();
+    }
+
+    /**
+     * Rows in the order of the dataset.
+     *
+     * @param after a row's id: those behind it
+     */
+    public Page<EvaluatedRow> rows(String id, @Nullable String after, int limit) {
+        eval(id);
+        return Page.of(stores.evals.rowsAfter(id, after == null ? -1 : indexOf(after), limit + 1), limit);
+    }
+
+    /** Takes rows one by one. */
+    @FunctionalInterface
+    public interface RowConsumer {
+        void accept(EvaluatedRow row) throws IOException;
+    }
+
+    /** Hands over all rows that there are, a few at a time in memory. */
+    public void rows(String id, RowConsumer consumer) throws IOException {
+        eval(id);
+        stores.evals.forEachRow(id, consumer::accept);
+    }
+
+    private static int indexOf(String id) {
+        try {
+            if (id.startsWith(ROW_PREFIX)) {
+                return Integer.parseInt(id.substring(ROW_PREFIX.length()));
+            }
+        } catch (NumberFormatException e) {
+            // said below
+        }
+        throw new InvalidRequestException("after", "invalid_value",
+                "'after' is '" + id + "' but must be the id of a row, such as " + ROW_PREFIX + "17.");
+    }
+}

@@ -1,0 +1,185 @@
+package dev.d3s.server.job;
+
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+
+import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
+import dev.d3s.server.evaluation.EvaluatedRow;
+import dev.d3s.server.job.Job.JobError;
+
+/**
+ * Evaluations and what came of their rows. What a run writes does nothing but answer false once the evaluation has moved on
+ * without it: its epoch rose, or it is no longer running. Thread-safe.
+ */
+final class EvalStore {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    /** Every id begins with "e". */
+    private static final String PAST_ALL_IDS = "f";
+    private static final String GUARD = " where id = ? and epoch = ? and status = 'running'";
+    private static final int ROWS_AT_ONCE = 200;
+
+    private final Database database;
+    private final Function<ObjectNode, EvalSpec> specs;
+
+    /** @param specs reads a stored request */
+    EvalStore(Database database, Function<ObjectNode, EvalSpec> specs) {
+        this.database = database;
+        this.specs = specs;
+    }
+
+    /** Stores a new evaluation, queued. */
+    void insert(String id, EvalSpec spec, int totalRows) {
+        database.change(connection -> Database.execute(connection,
+                "insert into eval (id, created_at, status, request, total_rows) values (?, ?, ?, ?, ?)", id,
+                System.currentTimeMillis(), EvalStatus.QUEUED.key(), spec.request().toString(), totalRows));
+    }
+
+    Optional<Eval> eval(String id) {
+        return database.one("select * from eval where id = ?", this::eval, id);
+    }
+
+    /**
+     * Newest first.
+     *
+     * @param after an id; those made before it
+     */
+    List<Eval> list(@Nullable String after, int limit) {
+        return database.list("select * from eval where id < ? order by id desc limit ?", this::eval,
+                after == null ? PAST_ALL_IDS : after, limit);
+    }
+
+    List<Eval> unfinished() {
+        return database.list("select * from eval where status in ('queued', 'running') order by id", this::eval);
+    }
+
+    /** The oldest queued evaluation. */
+    Optional<Eval> nextQueued() {
+        return database.one("select * from eval where status = 'queued' order by id limit 1", this::eval);
+    }
+
+    /** What the last process left running waits again: it goes on after the rows that are stored. */
+    void requeue() {
+        database.change(connection -> Database.execute(connection,
+                "update eval set status = 'queued' where status = 'running'"));
+    }
+
+    /** Begins a run: the evaluation is running and its epoch one higher, unless someone was faster. */
+    Optional<Eval> claim(Eval queued) {
+        boolean claimed = database.transaction(connection -> Database.execute(connection,
+                "update eval set status = 'running', epoch = epoch + 1, started_at = coalesce(started_at, ?) "
+                        + "where id = ? and epoch = ? and status = 'queued'",
+                System.currentTimeMillis(), queued.id(), queued.epoch()) > 0);
+        return claimed ? eval(queued.id()) : Optional.empty();
+    }
+
+    /**
+     * Rows of a run, and its figures with them.
+     *
+     * @return false when the evaluation is no longer this run's
+     */
+    boolean rows(Eval run, List<EvaluatedRow> rows, int completed, double seconds, JsonNode results) {
+        // packed before the transaction, which keeps others from writing
+        List<byte[]> packed = rows.stream().map(EvalRowFormat::packed).toList();
+        return database.transaction(connection -> {
+            if (Database.execute(connection,
+                    "update eval set completed_rows = ?, seconds = ?, results = ?" + GUARD, completed, seconds,
+                    results.toString(), run.id(), run.epoch()) == 0) {
+                return false;
+            }
+            for (int index = 0; index < rows.size(); index++) {
+                Database.execute(connection, "insert into eval_result (eval_id, row_index, content) values (?, ?, ?)",
+                        run.id(), rows.get(index).index(), packed.get(index));
+            }
+            return true;
+        });
+    }
+
+    /** @param error why; {@code null} for success */
+    boolean end(Eval run, @Nullable JobError error) {
+        return database.transaction(connection -> Database.execute(connection,
+                "update eval set status = ?, finished_at = ?, error_code = ?, error_message = ?" + GUARD,
+                (error == null ? EvalStatus.SUCCEEDED : EvalStatus.FAILED).key(), System.currentTimeMillis(),
+                error == null ? null : error.code(), error == null ? null : error.message(), run.id(),
+                run.epoch()) > 0);
+    }
+
+    /** Gives a run up so that another goes on with it. */
+    boolean interrupt(Eval run) {
+        return database.transaction(connection -> Database.execute(connection,
+                "update eval set status = 'queued'" + GUARD, run.id(), run.epoch()) > 0);
+    }
+
+    /** @return whether it was in one of the expected states */
+    boolean move(String id, Set<EvalStatus> from, EvalStatus to) {
+        String in = from.stream().map(status -> "'" + status.key() + "'").collect(Collectors.joining(", "));
+        return database.transaction(connection -> Database.execute(connection,
+                "update eval set status = ?, finished_at = ? where id = ? and status in (" + in + ")", to.key(),
+                to.ended() ? System.currentTimeMillis() : null, id) > 0);
+    }
+
+    /** @return whether there was one that had ended */
+    boolean delete(String id) {
+        return database.transaction(connection -> {
+            if (Database.list(connection,
+                    "select id from eval where id = ? and status not in ('queued', 'running')",
+                    row -> row.getString(1), id)
+                .isEmpty()) {
+                return false;
+            }
+            Database.execute(connection, "delete from eval_result where eval_id = ?", id);
+            return Database.execute(connection, "delete from eval where id = ?", id) > 0;
+        });
+    }
+
+    /** Rows behind an index, rising. */
+    List<EvaluatedRow> rowsAfter(String id, int index, int limit) {
+        return database.list(
+                "select content from eval_result where eval_id = ? and row_index > ? order by row_index limit ?",
+                row -> EvalRowFormat.unpacked(row.getBytes(1)), id, index, limit);
+    }
+
+    /** Takes rows one by one. */
+    @FunctionalInterface
+    interface RowConsumer<E extends Exception> {
+        void accept(EvaluatedRow row) throws E;
+    }
+
+    /** All rows in their order, a few at a time in memory. */
+    <E extends Exception> void forEachRow(String id, RowConsumer<E> consumer) throws E {
+        int index = -1;
+        List<EvaluatedRow> rows;
+        do {
+            rows = rowsAfter(id, index, ROWS_AT_ONCE);
+            for (EvaluatedRow row : rows) {
+                consumer.accept(row);
+                index = row.index();
+            }
+        } while (rows.size() == ROWS_AT_ONCE);
+    }
+
+    private Eval eval(ResultSet row) throws SQLException {
+        String results = row.getString("results");
+        String errorCode = row.getString("error_code");
+        try {
+            return new Eval(row.getString("id"), row.getLong("created_at"), EvalStatus.of(row.getString("status")),
+                    specs.apply((ObjectNode) JSON.readTree(row.getString("request"))), row.getLong("epoch"),
+                    row.getInt("total_rows"), row.getInt("completed_rows"), row.getDouble("seconds"),
+                    Database.nullableLong(row, "started_at"), Database.nullableLong(row, "finished_at"),
+                    results == null ? null : JSON.readTree(results),
+                    errorCode == null ? null : new JobError(errorCode, row.getString("error_message"), null));
+        } catch (JsonProcessingException e) {
+            throw new SQLException("An evaluation's row has something that is not JSON.", e);
+        }
+    }
+}
