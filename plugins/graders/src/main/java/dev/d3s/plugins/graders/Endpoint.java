@@ -137,7 +137,8 @@ final class Endpoint {
             problems.add(new ConfigProblem(key,
                     "The server has no environment variable " + variable + ", which '" + key + "' names."));
         } else if (only != null && !only.equalsIgnoreCase(host)) {
-            problems.add(new ConfigProblem(key, "The secret in " + variable + " is for another host than '" + host + "'."));
+            problems
+                .add(new ConfigProblem(key, "The secret in " + variable + " is for another host than '" + host + "'."));
         } else if (!"https".equalsIgnoreCase(uri.getScheme()) && !services.mayReachInternal(host, port)) {
             problems.add(new ConfigProblem(key,
                     "A secret is sent over https only, or to an address in d3s.graders.allow: change the URL."));

@@ -51,14 +51,15 @@ final class FormatGrader implements RewardFunction {
     public double score(RewardInput rollout) {
         String text = input.render(rollout);
         double share = switch (form) {
-            case Form.Regex(Pattern pattern, boolean whole) -> {
-                Matcher matcher = pattern.matcher(text);
-                boolean holds = whole ? matcher.matches() : matcher.find();
-                yield holds ? 1 : 0;
-            }
+            case Form.Regex(Pattern pattern, boolean whole) -> matches(pattern, whole, text) ? 1 : 0;
             case Form.Tags tags -> share(tags, text);
         };
         return partial || share == 1 ? share : 0;
+    }
+
+    private static boolean matches(Pattern pattern, boolean whole, String text) {
+        Matcher matcher = pattern.matcher(text);
+        return whole ? matcher.matches() : matcher.find();
     }
 
     /** Rules that hold, over all: each tag opens once, closes once, all in order, and perhaps nothing outside. */
@@ -133,7 +134,8 @@ final class FormatGrader implements RewardFunction {
                     new ConfigKey.Flag("tags_alone", true, "whether nothing but spaces may stand outside the tags"),
                     new ConfigKey.Flag("first_tag_in_prompt", false,
                             "whether the prompt ended with the first opening tag, so that the text lacks it"),
-                    new ConfigKey.Flag("partial", true, "a share for each rule of the tags that holds; or all or nothing"));
+                    new ConfigKey.Flag("partial", true,
+                            "a share for each rule of the tags that holds; or all or nothing"));
         }
 
         @Override
@@ -154,7 +156,8 @@ final class FormatGrader implements RewardFunction {
 
         private static List<String> names(List<?> given) {
             Set<String> names = new LinkedHashSet<>();
-            for (@Nullable Object name : given) {
+            for (@Nullable
+            Object name : given) {
                 if (!(name instanceof String tag) || !TAG.matches(tag)) {
                     throw Members.invalid("tags",
                             "Key 'tags' must list names such as \"think\": up to 40 letters, digits, - and _, without < and >.");
@@ -176,7 +179,9 @@ final class FormatGrader implements RewardFunction {
             long repetition = 1;
             Matcher matcher = REPETITION.matcher(pattern);
             while (matcher.find()) {
-                String most = matcher.group(2) == null || matcher.group(2).isEmpty() ? matcher.group(1) : matcher.group(2);
+                String most = matcher.group(2) == null || matcher.group(2).isEmpty()
+                        ? matcher.group(1)
+                        : matcher.group(2);
                 repetition *= most.length() > 6 ? MAXIMUM_REPETITION + 1 : Math.max(1, Long.parseLong(most));
                 if (repetition > MAXIMUM_REPETITION) {
                     throw Members.invalid("pattern", "The counts of the repetitions in 'pattern' multiply to more than "

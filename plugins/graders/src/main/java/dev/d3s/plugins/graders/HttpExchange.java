@@ -106,8 +106,10 @@ final class HttpExchange implements AutoCloseable {
                 return attempt(json, headers.apply(Instant.now()));
             } catch (Passing e) {
                 if (attempt >= patience.retries()) {
-                    throw failure(e.getMessage() + (attempt == 0 ? "" : ", at the last of " + (attempt + 1) + " attempts")
-                            + ".", e);
+                    throw failure(
+                            e.getMessage() + (attempt == 0 ? "" : ", at the last of " + (attempt + 1) + " attempts")
+                                    + ".",
+                            e);
                 }
                 if (e.askedFor.compareTo(LONGEST_PAUSE) > 0) {
                     throw failure(e.getMessage() + " and asked to come back in " + e.askedFor.toSeconds() + " s.", e);
@@ -143,7 +145,9 @@ final class HttpExchange implements AutoCloseable {
             if (e.getCause() instanceof IOException io && String.valueOf(io.getMessage()).contains(TOO_LONG)) {
                 throw failure("answered more than " + MAXIMUM_ANSWER + " bytes.", e);
             }
-            String reason = e.getCause() instanceof IOException io && io.getMessage() != null ? ": " + io.getMessage() : "";
+            String reason = e.getCause() instanceof IOException io && io.getMessage() != null
+                    ? ": " + io.getMessage()
+                    : "";
             throw new Passing("could not be reached or broke off" + reason, Duration.ZERO, e);
         }
         int status = response.statusCode();
@@ -174,10 +178,11 @@ final class HttpExchange implements AutoCloseable {
         }
         String value = header.get().strip();
         try {
-            Duration asked = value.chars().allMatch(c -> c >= '0' && c <= '9') && !value.isEmpty() && value.length() < 10
-                    ? Duration.ofSeconds(Long.parseLong(value))
-                    : Duration.between(Instant.now(),
-                            ZonedDateTime.parse(value, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant());
+            Duration asked = value.chars().allMatch(c -> c >= '0' && c <= '9') && !value.isEmpty()
+                    && value.length() < 10
+                            ? Duration.ofSeconds(Long.parseLong(value))
+                            : Duration.between(Instant.now(),
+                                    ZonedDateTime.parse(value, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant());
             return asked.isNegative() ? Duration.ZERO : asked;
         } catch (DateTimeException e) {
             return Duration.ZERO; // not a time: as if it were absent

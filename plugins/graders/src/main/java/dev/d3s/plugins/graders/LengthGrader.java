@@ -69,7 +69,8 @@ final class LengthGrader implements RewardFunction {
                     new ConfigKey.Choice("shape", "linear", List.of("linear", "cosine", "soft_overlong"),
                             "1 down to 0 in a line or half a cosine; or 0 down to -1"),
                     new ConfigKey.Whole("target", 0L, 0, 10_000_000, "length up to which nothing is lost"),
-                    new ConfigKey.Whole("maximum", null, 1, 10_000_000, "length from which on all is lost, above target"),
+                    new ConfigKey.Whole("maximum", null, 1, 10_000_000,
+                            "length from which on all is lost, above target"),
                     new ConfigKey.Choice("unit", "tokens", List.of("tokens", "characters"), "what is counted"));
         }
 

@@ -25,13 +25,15 @@ final class MathParser {
 
     private static final Set<String> FUNCTIONS = Set.of("sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos",
             "arctan", "sinh", "cosh", "tanh", "log", "ln", "exp", "lg", "det", "gcd", "lcm", "max", "min");
-    private static final Set<String> GREEK = Set.of("alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda", "mu",
+    private static final Set<String> GREEK = Set.of("alpha", "beta", "gamma", "delta", "epsilon", "theta", "lambda",
+            "mu",
             "nu", "xi", "rho", "sigma", "tau", "phi", "varphi", "psi", "omega", "pi", "infty", "Delta", "Omega",
             "Gamma", "Theta", "Lambda", "Phi", "Psi", "Sigma", "ell", "eta", "zeta", "kappa", "chi");
     /** Ends a row of a matrix, written with two backslashes. */
     private static final String ROW = "\u240a";
     /** What is written in several ways, or for looks only. */
-    private static final List<Map.Entry<String, String>> SPELLINGS = List.of(Map.entry("\\\\", ROW), Map.entry("{,}", ","),
+    private static final List<Map.Entry<String, String>> SPELLINGS = List.of(Map.entry("\\\\", ROW),
+            Map.entry("{,}", ","),
             Map.entry("\\dfrac", "\\frac"), Map.entry("\\tfrac", "\\frac"), Map.entry("\\cfrac", "\\frac"),
             Map.entry("\\left", ""), Map.entry("\\right", ""), Map.entry("\\bigl", ""), Map.entry("\\bigr", ""),
             Map.entry("\\big", ""), Map.entry("\\Big", ""), Map.entry("\\displaystyle", ""), Map.entry("\\!", ""),
@@ -39,7 +41,8 @@ final class MathParser {
             Map.entry("\\quad", " "), Map.entry("\\qquad", " "), Map.entry("~", " "), Map.entry("\u00a0", " "),
             Map.entry("^{\\circ}", ""), Map.entry("^\\circ", ""), Map.entry("\\degree", ""), Map.entry("\u00b0", ""),
             Map.entry("\\%", "%"), Map.entry("\\$", ""), Map.entry("$", ""), Map.entry("\u20ac", ""),
-            Map.entry("\u00a3", ""), Map.entry("\u2212", "-"), Map.entry("\u2013", "-"), Map.entry("\u00d7", "\\times "),
+            Map.entry("\u00a3", ""), Map.entry("\u2212", "-"), Map.entry("\u2013", "-"),
+            Map.entry("\u00d7", "\\times "),
             Map.entry("\u00f7", "\\div "), Map.entry("\u00b7", "\\cdot "), Map.entry("\u22c5", "\\cdot "),
             Map.entry("\u03c0", "\\pi "), Map.entry("\u221a", "\\sqrt "), Map.entry("\u221e", "\\infty "),
             Map.entry("\u00b2", "^2"), Map.entry("\u00b3", "^3"), Map.entry("\u00b1", "\\pm "),
@@ -101,7 +104,8 @@ final class MathParser {
         String inside = text;
         boolean isText = false;
         for (String command : TEXT_COMMANDS) {
-            if (inside.startsWith(command + "{") && closing(inside, command.length(), '{', '}') == inside.length() - 1) {
+            if (inside.startsWith(command + "{")
+                    && closing(inside, command.length(), '{', '}') == inside.length() - 1) {
                 inside = inside.substring(command.length() + 1, inside.length() - 1).strip();
                 isText = true;
             }

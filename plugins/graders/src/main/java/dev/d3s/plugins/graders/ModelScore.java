@@ -39,12 +39,14 @@ record ModelScore(double minimum, double maximum, boolean clamp) {
         Double found = find(text);
         if (found == null || !Double.isFinite(found)) {
             throw new D3sException(ErrorCategory.EXTERNAL, "no_score",
-                    "The model gave no score: '" + shortened(text) + "'. Let the input ask for JSON such as {\"result\": "
+                    "The model gave no score: '" + shortened(text)
+                            + "'. Let the input ask for JSON such as {\"result\": "
                             + maximum + "}.");
         }
         if (!clamp && (found < minimum || found > maximum)) {
             throw new D3sException(ErrorCategory.EXTERNAL, "score_outside_range",
-                    "The model gave the score " + found + ", which is not in the range " + minimum + " to " + maximum + ".");
+                    "The model gave the score " + found + ", which is not in the range " + minimum + " to " + maximum
+                            + ".");
         }
         return Math.clamp(found, minimum, maximum);
     }

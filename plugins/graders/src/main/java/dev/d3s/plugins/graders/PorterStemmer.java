@@ -68,7 +68,8 @@ final class PorterStemmer {
     private static String replaced(String word, List<Rule> rules) {
         Rule longest = null;
         for (Rule rule : rules) {
-            if (word.endsWith(rule.ending()) && (longest == null || rule.ending().length() > longest.ending().length())) {
+            if (word.endsWith(rule.ending())
+                    && (longest == null || rule.ending().length() > longest.ending().length())) {
                 longest = rule;
             }
         }

@@ -94,7 +94,9 @@ final class ScoreModelGrader implements RewardFunction {
         Map<String, Object> body = new LinkedHashMap<>();
         body.put("model", model);
         body.put("messages",
-                messages.stream().map(message -> Map.of("role", message.role(), "content", message.content())).toList());
+                messages.stream()
+                    .map(message -> Map.of("role", message.role(), "content", message.content()))
+                    .toList());
         putIfGiven(body, "temperature", sampling.temperature());
         putIfGiven(body, "top_p", sampling.topP());
         putIfGiven(body, "seed", sampling.seed());
@@ -108,7 +110,8 @@ final class ScoreModelGrader implements RewardFunction {
         } catch (IOException e) {
             throw new D3sException(ErrorCategory.EXTERNAL, "service_broke_format",
                     "The model's server answered with something that is not JSON: "
-                            + HttpExchange.shortened(answer), e);
+                            + HttpExchange.shortened(answer),
+                    e);
         }
         if (Members.of(read).get("choices") instanceof List<?> choices && !choices.isEmpty()
                 && Members.of(Members.of(choices.getFirst()).get("message")).get("content") instanceof String text) {
@@ -151,7 +154,8 @@ final class ScoreModelGrader implements RewardFunction {
         @Override
         public List<ConfigKey> configKeys() {
             return List.of(new ConfigKey.Text("name", "score_model", "label of this grader, free to choose"),
-                    new ConfigKey.Text("model", null, "id of the model, from GET /v1/models or of the server at 'base_url'"),
+                    new ConfigKey.Text("model", null,
+                            "id of the model, from GET /v1/models or of the server at 'base_url'"),
                     ConfigKey.Json.of("input", null,
                             "messages with 'role' and 'content', whose texts are templates; or one template", "array",
                             "string"),
@@ -229,7 +233,8 @@ final class ScoreModelGrader implements RewardFunction {
             int maxTokens = sampling.maxTokens() == null ? 512 : Math.toIntExact(sampling.maxTokens());
             return new ScoreModelGrader(input,
                     messages -> services
-                        .complete(new ModelRequest(model, messages, null, maxTokens, temperature, topP, sampling.seed()))
+                        .complete(
+                                new ModelRequest(model, messages, null, maxTokens, temperature, topP, sampling.seed()))
                         .text(),
                     score, concurrency, null);
         }
@@ -277,19 +282,23 @@ final class ScoreModelGrader implements RewardFunction {
             return switch (content) {
                 case String text -> text;
                 case Map<?, ?> part when part.get("text") instanceof String text
-                        && part.get("type") instanceof String type && TEXTS.contains(type) -> text;
-                case List<?> parts when !parts.isEmpty() -> {
-                    StringBuilder all = new StringBuilder();
-                    boolean texts = true;
-                    for (Object part : parts) {
-                        String text = part instanceof List<?> ? null : text(part);
-                        texts &= text != null;
-                        all.append(text);
-                    }
-                    yield texts ? all.toString() : null;
-                }
+                        && part.get("type") instanceof String type && TEXTS.contains(type) ->
+                    text;
+                case List<?> parts when !parts.isEmpty() -> texts(parts);
                 case null, default -> null;
             };
+        }
+
+        private static @Nullable String texts(List<?> parts) {
+            StringBuilder all = new StringBuilder();
+            for (Object part : parts) {
+                String text = part instanceof List<?> ? null : text(part);
+                if (text == null) {
+                    return null;
+                }
+                all.append(text);
+            }
+            return all.toString();
         }
     }
 }

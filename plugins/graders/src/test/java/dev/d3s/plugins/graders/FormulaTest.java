@@ -37,12 +37,13 @@ class FormulaTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', quoteCharacter = '\u0001', value = {"a + | Something is missing at character 4", 
+    @CsvSource(delimiter = '|', quoteCharacter = '\u0001', value = {"a + | Something is missing at character 4",
             "a b_2 | 'b' is not expected at character 3", "(a | ')' is missing at character 3",
             "a) | ')' is not expected at character 2", "a + $ | '$' is not expected at character 5",
             "2 * sin(a) | There is no function 'sin', known are abs, ceil, exp, floor, log, max, min, sqrt, at character 5",
             "abs(a, 1) | 'abs' takes one value, not 2, at character 1",
-            "1 + min() | 'min' takes one or more values, not 0, at character 5", ". | '.' is not expected at character 1",
+            "1 + min() | 'min' takes one or more values, not 0, at character 5",
+            ". | '.' is not expected at character 1",
             "1e999 | The number is too large at character 1", "a ** 2 | '*' is not expected at character 4",
             "\ud83d\ude00 | '\ud83d\ude00' is not expected at character 1"})
     void shouldSayWhereItGoesWrong(String formula, String message) {

@@ -77,7 +77,8 @@ class HttpGraderTest {
         try (StubService service = new StubService(request -> StubService.Answer
             .of("{\"results\": [{\"reward\": 0.25, \"parts\": {\"style\": 1, \"truth\": -0.5}}], \"more\": null}"));
                 RewardFunction grader = grader(service.url() + "/score?x=1", Map.of("name", "mine"))) {
-            assertThat(grader.grade(rollout("done \"\u6c49\n"))).isEqualTo(new Grade(0.25, Map.of("style", 1.0, "truth", -0.5)));
+            assertThat(grader.grade(rollout("done \"\u6c49\n")))
+                .isEqualTo(new Grade(0.25, Map.of("style", 1.0, "truth", -0.5)));
             StubService.Request request = service.requests.element();
             assertThat(request.path()).isEqualTo("/score?x=1");
             assertThat(request.json()).isEqualTo(Map.of("grader", "mine", "rollouts",
@@ -99,7 +100,9 @@ class HttpGraderTest {
             first.countDown();
             awaited(release);
             return lengths(request);
-        }); RewardFunction grader = grader(service.url(), Map.of("batch_size", 4, "concurrency", 1, "batch_wait_ms", 1000.0))) {
+        });
+                RewardFunction grader = grader(service.url(),
+                        Map.of("batch_size", 4, "concurrency", 1, "batch_wait_ms", 1000.0))) {
             List<Future<Grade>> grades = new ArrayList<>();
             for (int i = 1; i <= 4; i++) {
                 grades.add(start(grader, "x".repeat(i)));
@@ -212,7 +215,8 @@ class HttpGraderTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"400 | answered 400: no such thing", "401 | answered 401", "404 | answered 404",
+    @CsvSource(delimiter = '|', value = {"400 | answered 400: no such thing", "401 | answered 401",
+            "404 | answered 404",
             "302 | answered 302, which sends elsewhere; name the final URL."})
     void shouldNotRepeatWhatCannotPass(int status, String message) throws Exception {
         try (StubService service = new StubService(request -> request.path().equals("/other")
@@ -269,7 +273,8 @@ class HttpGraderTest {
         try (ServerSocket socket = new ServerSocket(0, 5, InetAddress.ofLiteral("127.0.0.1"))) {
             Thread server = Thread.ofVirtual().start(() -> {
                 try (var connection = socket.accept()) {
-                    connection.getOutputStream().write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".getBytes(StandardCharsets.US_ASCII));
+                    connection.getOutputStream()
+                        .write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".getBytes(StandardCharsets.US_ASCII));
                     connection.getOutputStream().flush();
                     new CountDownLatch(1).await();
                 } catch (IOException | InterruptedException e) {

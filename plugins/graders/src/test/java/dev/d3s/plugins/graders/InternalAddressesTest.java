@@ -18,7 +18,8 @@ class InternalAddressesTest {
     @ValueSource(strings = {"127.0.0.1", "127.255.255.255", "10.0.0.1", "172.16.0.1", "172.31.255.255", "192.168.1.1",
             "169.254.169.254", "0.0.0.0", "100.64.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "::1", "::",
             "fe80::1", "fc00::1", "fd12:3456::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.1.2.3",
-            "64:ff9b::7f00:1", "64:ff9b::a00:1", "2002:7f00:1::", "2002:c0a8:101::1", "2001::1", "fec0::1", "::127.0.0.1"})
+            "64:ff9b::7f00:1", "64:ff9b::a00:1", "2002:7f00:1::", "2002:c0a8:101::1", "2001::1", "fec0::1",
+            "::127.0.0.1"})
     void shouldKnowAddressesOfTheInside(String address) throws Exception {
         assertThat(InternalAddresses.isInternal(InetAddress.ofLiteral(address))).isTrue();
         assertThat(InternalAddresses.isInternal(address)).isTrue();

@@ -26,7 +26,8 @@ class LengthGraderTest {
             "soft_overlong, 0, 0", "soft_overlong, 100, 0", "soft_overlong, 150, -0.25", "soft_overlong, 300, -1",
             "soft_overlong, 301, -1"})
     void shouldFallFromTargetToMaximum(String shape, int tokens, double reward) throws Exception {
-        assertThat(reward(Map.of("shape", shape, "target", 100, "maximum", 300), tokens)).isCloseTo(reward, within(1e-12));
+        assertThat(reward(Map.of("shape", shape, "target", 100, "maximum", 300), tokens)).isCloseTo(reward,
+                within(1e-12));
     }
 
     /** The figures of DAPO: L_max 20,480 and L_cache 4,096. */
@@ -41,7 +42,8 @@ class LengthGraderTest {
 
     @Test
     void shouldCountCharactersWhenAsked() throws Exception {
-        try (RewardFunction grader = Rows.grader(new LengthGrader.Factory(), Map.of("maximum", 10, "unit", "characters"))) {
+        try (RewardFunction grader = Rows.grader(new LengthGrader.Factory(),
+                Map.of("maximum", 10, "unit", "characters"))) {
             assertThat(grader.score(Rows.rollout("\ud83d\ude00\ud83d\ude00\ud83d\ude00", Map.of()))).isCloseTo(0.7,
                     within(1e-12));
         }

@@ -315,17 +315,22 @@ class MathGraderTest {
 
     @Provide
     Arbitrary<String> babble() {
-        Arbitrary<String> part = Arbitraries.of("\\frac", "\\sqrt", "{", "}", "(", ")", "[", "]", "\\{", "\\}", "^", "_", "+",
-                "-", "*", "/", "=", "<", "\\le", ",", "|", "x", "y", "i", "pi", "\\pi", "\\infty", "1", "2", "17", "0", ".",
-                "%", "$", "\\text", "\\text{ cm}", " ", "\\left", "\\right", "\\cdot", "\\times", "\\pm", "\\cup", "\\in ",
-                "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "sin", "\\log", "\\boxed{", "####", "e", "^2", "or", "\u221a",
+        Arbitrary<String> part = Arbitraries.of("\\frac", "\\sqrt", "{", "}", "(", ")", "[", "]", "\\{", "\\}", "^",
+                "_", "+",
+                "-", "*", "/", "=", "<", "\\le", ",", "|", "x", "y", "i", "pi", "\\pi", "\\infty", "1", "2", "17", "0",
+                ".",
+                "%", "$", "\\text", "\\text{ cm}", " ", "\\left", "\\right", "\\cdot", "\\times", "\\pm", "\\cup",
+                "\\in ",
+                "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "sin", "\\log", "\\boxed{", "####", "e", "^2", "or",
+                "\u221a",
                 "\n");
         return Arbitraries.oneOf(part.list().ofMaxSize(25).map(parts -> String.join("", parts)),
                 Arbitraries.strings().ofMaxLength(40));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "no number here", "#### ", "#### see above: it is, as said, clear", "\\boxed{\\frac{1}{}}"})
+    @ValueSource(strings = {"", "no number here", "#### ", "#### see above: it is, as said, clear",
+            "\\boxed{\\frac{1}{}}"})
     void shouldSayThatAReferenceHasNoAnswer(String answer) {
         assertThatThrownBy(() -> reward("5", answer)).isInstanceOf(D3sException.class)
             .hasMessageContaining("The reference has no final answer that can be compared: '" + answer + "'");

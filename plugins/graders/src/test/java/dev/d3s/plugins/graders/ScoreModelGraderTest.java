@@ -27,8 +27,9 @@ import dev.d3s.spi.RewardFunction;
 @Timeout(60)
 class ScoreModelGraderTest {
     private static final List<Object> INPUT = List.of(Map.of("role", "system", "content", "You judge."),
-            Map.of("role", "user", "content", List.of(Map.of("type", "input_text", "text", "Is {{sample.output_text}} "),
-                    Map.of("type", "input_text", "text", "{{item.answer}}?"))));
+            Map.of("role", "user", "content",
+                    List.of(Map.of("type", "input_text", "text", "Is {{sample.output_text}} "),
+                            Map.of("type", "input_text", "text", "{{item.answer}}?"))));
 
     private static RewardFunction grader(Map<String, Object> options, GraderServices services) {
         Map<String, Object> config = new HashMap<>(Map.of("model", "judge", "input", INPUT, "backoff_ms", 1.0));
@@ -63,7 +64,8 @@ class ScoreModelGraderTest {
         AtomicInteger attempts = new AtomicInteger();
         try (StubService service = new StubService(request -> attempts.incrementAndGet() == 1
                 ? new StubService.Answer(429, "slowly", Map.of("Retry-After", "0"))
-                : StubService.Answer.of("{\"choices\": [{\"message\": {\"role\": \"assistant\", \"content\": \"8\"}}]}"));
+                : StubService.Answer
+                    .of("{\"choices\": [{\"message\": {\"role\": \"assistant\", \"content\": \"8\"}}]}"));
                 RewardFunction grader = grader(
                         Map.of("base_url", service.url() + "/v1/", "api_key_env", "D3S_GRADER_KEY", "range",
                                 List.of(0, 10), "sampling_params", Map.of("reasoning_effort", "low", "temperature", 0)),
