@@ -64,7 +64,9 @@ final class DecoderProgram {
     private static Map<String, String> constants(ModelConfig config, TorchPolicySettings settings) {
         Map<String, String> constants = new LinkedHashMap<>();
         modelConstants(config, constants);
-        constants.put("bf16", literal(settings.precision() == Precision.BF16));
+        boolean bf16 = settings.precision() == Precision.BF16;
+        constants.put("bf16", literal(bf16));
+        constants.put("bf16_kernels", bf16 ? "ops.mkldnn._is_mkldnn_bf16_supported()" : literal(false));
         constants.put("checkpointing", literal(settings.activationCheckpointing() == ActivationCheckpointing.LAYER));
         trainingConstants(config, settings.lora(), constants);
         return constants;
