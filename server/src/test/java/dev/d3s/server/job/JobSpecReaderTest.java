@@ -18,9 +18,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.advantage.Scale;
+import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
-import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.LoraTarget;
