@@ -335,7 +335,8 @@ class HubDownloadTest {
     void shouldNotBelieveAPartThatItDidNotAskFor() throws Exception {
         stub.add("org/model", files);
         stub.fail(WEIGHTS, StubHub.dropAfter(1000), (exchange, content, from) -> {
-            exchange.getResponseHeaders().set("Content-Range", "bytes 0-" + (content.length - 1) + "/" + content.length);
+            exchange.getResponseHeaders()
+                .set("Content-Range", "bytes 0-" + (content.length - 1) + "/" + content.length);
             exchange.sendResponseHeaders(206, content.length);
             exchange.getResponseBody().write(content);
             return true;

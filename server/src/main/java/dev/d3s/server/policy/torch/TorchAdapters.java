@@ -36,7 +36,7 @@ final class TorchAdapters {
         SplittableRandom root = new SplittableRandom(seed);
         for (int index = 0; index < values.parameters().size(); index += 2) {
             SplittableRandom random = root.split();
-            double bound = 1 / Math.sqrt(values.parameters().get(index).shape()[1]);
+            double bound = 1 / Math.sqrt((double) values.parameters().get(index).shape()[1]);
             FloatBuffer down = values.values(index).asFloatBuffer();
             while (down.hasRemaining()) {
                 down.put((float) random.nextDouble(-bound, bound));
