@@ -152,6 +152,11 @@ public final class ModelDirectory {
         } else {
             problems.add(noTokenizer(tokenizer));
         }
+        try {
+            problems.addAll(ChatTemplate.check(directory));
+        } catch (D3sException unreadable) {
+            problems.add(unreadable.text());
+        }
         return config;
     }
 
