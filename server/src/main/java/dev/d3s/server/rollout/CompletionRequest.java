@@ -21,7 +21,7 @@ public record CompletionRequest(Path model, List<Prompt> prompts, int n, Samplin
 
     /** A prompt as a client may give it. */
     public sealed interface Prompt {
-        /** To be tokenized with the model's tokenizer; no special tokens are added. */
+        /** To be tokenized with the model's tokenizer, behind what the model wants at the beginning. */
         record Text(String text) implements Prompt {}
 
         /** Token ids of the model. */

@@ -118,7 +118,7 @@ public final class CompletionService implements AutoCloseable {
         for (CompletionRequest.Prompt prompt : request.prompts()) {
             switch (prompt) {
                 case CompletionRequest.Prompt.Text text -> {
-                    prompts.add(tokenizer.encode(text.text()));
+                    prompts.add(tokenizer.encodePrompt(text.text()));
                     texts.add(text.text());
                 }
                 case CompletionRequest.Prompt.Tokens tokens -> {

@@ -67,7 +67,7 @@ final class CompletionGrading implements GenerationListener {
     }
 
     private RewardInput input(TokenizedRow row, Completion completion) {
-        return new RewardInput(row.row().prompt(), tokenizer.decode(completion.tokens()),
+        return new RewardInput(row.row().prompt(), tokenizer.decodeContinuation(completion.tokens()),
                 completion.finishReason() == FinishReason.LENGTH, row.row().item(),
                 completion.tokens().length);
     }

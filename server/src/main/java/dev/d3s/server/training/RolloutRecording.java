@@ -131,7 +131,8 @@ final class RolloutRecording {
         String shown = beginning(prompt, MOST_PROMPT_CHARACTERS);
         double reward = step.grades.reward()[group][index];
         String error = step.grades.error()[group][index];
-        return new RecordedRollout(group, index, shown, tokenizer.decode(ids), Double.isNaN(reward) ? null : reward,
+        return new RecordedRollout(group, index, shown, tokenizer.decodeContinuation(ids),
+                Double.isNaN(reward) ? null : reward,
                 error.isEmpty() ? null : beginning(error, MOST_ERROR_CHARACTERS), step.advantages.advantage()[rollout],
                 row >= 0 ? step.kept.advantage()[row] : null, row >= 0,
                 completion.finishReason().name().toLowerCase(Locale.ROOT), completion.length(),
