@@ -5,7 +5,7 @@ import java.util.Map;
 /**
  * What a grader sees of one rollout.
  *
- * @param prompt the prompt as text
+ * @param prompt the text that the model saw: the row's prompt, or what the model's chat template wrote for its messages
  * @param completion the generated text, special tokens left out
  * @param truncated whether the completion ended at its length limit instead of an end-of-sequence token
  * @param item the dataset row's members: strings, numbers, booleans, lists and maps, as in the JSON

@@ -37,6 +37,9 @@ public interface D3sConfig {
     /** Uploaded files. */
     Files files();
 
+    /** Data sets on the server's own disk. */
+    Data data();
+
     /** Live event streams. */
     Events events();
 
@@ -93,6 +96,12 @@ public interface D3sConfig {
         MemorySize limit();
     }
 
+    /** Data sets on the server's own disk. */
+    interface Data {
+        /** Jobs may name files in it, {@code file:name} or the absolute path, instead of uploading them; none when absent. */
+        Optional<Path> directory();
+    }
+
     /** Live event streams. */
     interface Events {
         /** A quiet stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
@@ -107,6 +116,6 @@ public interface D3sConfig {
                 threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
                 files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout(),
                 new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(), hub().token().orElse(null)),
-                graders().allow().orElse(List.of()));
+                graders().allow().orElse(List.of()), data().directory().orElse(null));
     }
 }

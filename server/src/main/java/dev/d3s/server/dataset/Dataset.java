@@ -5,7 +5,6 @@ import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -16,8 +15,10 @@ import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
 /**
- * A JSON Lines file as rows. Opening it walks over the file once and checks every row; what stays in memory is where each row
- * begins (16 bytes per row), and rows are read again when they are asked for. So the size of a file does not matter.
+ * A file of JSON Lines or Parquet, compressed with gzip or not, as rows. Opening it walks over the file once and checks every row; what stays in memory is
+ * where each row begins (16 bytes per row), and rows are read again when they are asked for. So the size of a file does not matter. What the file is
+ * says its content, not its name. Rows that cannot be found by their place in the file, because it is compressed or Parquet, are
+ * written once into a working file that nobody else sees and that is gone when it is closed, however the process ends.
  *
  * <p>Blank lines are passed over. The file must not change while it is open. Any thread may read; whoever opened it closes it.
  */
@@ -29,6 +30,14 @@ public final class Dataset implements AutoCloseable {
     private final RowKind kind;
     private final FileChannel channel;
     private final Index index;
+
+    /** Looks at a row while its file is walked over. */
+    @FunctionalInterface
+    interface RowCheck {
+        /** What is wrong with it, one sentence; {@code null} when nothing is. */
+        @Nullable
+        String problem(DatasetRow row);
+    }
 
     private Dataset(Path file, RowKind kind, FileChannel channel, Index index) {
         this.file = file;
@@ -43,23 +52,47 @@ public final class Dataset implements AutoCloseable {
      * @throws D3sException code {@code invalid_row} with the first 20 malformed rows, or {@code empty_file}
      */
     public static Dataset open(Path file, RowKind kind) throws IOException {
-        List<RowProblem> problems = new ArrayList<>();
-        Index index = scan(file, kind, problems);
-        if (!problems.isEmpty()) {
-            throw RowProblem.failure(name(file), problems);
+        return open(file, kind, row -> null);
+    }
+
+    /** As {@link #open(Path, RowKind)}, with a further look at every row in the same walk over the file. */
+    static Dataset open(Path file, RowKind kind, RowCheck check) throws IOException {
+        RowSource source = RowSource.open(file);
+        try {
+            List<RowProblem> problems = new ArrayList<>();
+            Index index = scan(source, kind, check, problems);
+            if (!problems.isEmpty()) {
+                throw RowProblem.failure(name(file), problems);
+            }
+            if (index.size == 0) {
+                throw new D3sException(ErrorCategory.USER, "empty_file",
+                        name(file) + " has no rows: give one JSON object such as {\"prompt\": \"...\"} per line.");
+            }
+            return new Dataset(file, kind, source.channel(), index);
+        } catch (IOException | RuntimeException unusable) {
+            source.channel().close();
+            throw unusable;
         }
-        if (index.size == 0) {
-            throw new D3sException(ErrorCategory.USER, "empty_file",
-                    name(file) + " has no rows: give one JSON object such as {\"prompt\": \"...\"} per line.");
-        }
-        return new Dataset(file, kind, FileChannel.open(file, StandardOpenOption.READ), index);
     }
 
     /** The first 20 malformed rows of a file; empty when {@link #open} would accept every row. */
     public static List<RowProblem> check(Path file, RowKind kind) throws IOException {
-        List<RowProblem> problems = new ArrayList<>();
-        scan(file, kind, problems);
-        return List.copyOf(problems);
+        return check(file, kind, row -> null).problems();
+    }
+
+    /** What a walk over a file finds: the rows that were read, malformed ones included, and the first 20 that cannot be used. */
+    record Report(int rows, List<RowProblem> problems) {}
+
+    /** As {@link #open(Path, RowKind, RowCheck)}, without keeping anything open. */
+    static Report check(Path file, RowKind kind, RowCheck check) throws IOException {
+        RowSource source = RowSource.open(file);
+        try {
+            List<RowProblem> problems = new ArrayList<>();
+            Index index = scan(source, kind, check, problems);
+            return new Report(index.size + problems.size(), List.copyOf(problems));
+        } finally {
+            source.channel().close();
+        }
     }
 
     /** Number of rows, at least 1. */
@@ -106,31 +139,38 @@ public final class Dataset implements AutoCloseable {
                 + index.lines[row] + " while it was in use: submit the job again and leave the file alone.", cause);
     }
 
-    private static Index scan(Path file, RowKind kind, List<RowProblem> problems) throws IOException {
+    private static Index scan(RowSource source, RowKind kind, RowCheck check, List<RowProblem> problems)
+            throws IOException {
         Index index = new Index();
-        try (LineReader lines = new LineReader(file);
-                FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            while (problems.size() < RowProblem.LIMIT && lines.next()) {
-                if (lines.blank()) {
-                    continue;
-                }
-                if (lines.length() > MAX_LINE_BYTES) {
-                    problems.add(new RowProblem(lines.number(), "The line has " + lines.length()
-                            + " bytes; a row can have " + MAX_LINE_BYTES + "."));
-                    continue;
-                }
-                int length = (int) lines.length();
-                ByteBuffer bytes = ByteBuffer.allocate(length);
-                while (bytes.hasRemaining() && channel.read(bytes, lines.start() + bytes.position()) >= 0) {
-                    // until the line is complete
-                }
-                try {
-                    RowParser.parse(bytes.array(), lines.number(), kind);
-                    index.add(lines.start(), length, lines.number());
-                } catch (RowParser.Malformed malformed) {
-                    problems.add(new RowProblem(lines.number(), malformed.text()));
-                }
+        FileChannel channel = source.channel();
+        LineReader lines = new LineReader(channel);
+        while (problems.size() < RowProblem.LIMIT && lines.next()) {
+            if (lines.blank()) {
+                continue;
             }
+            if (lines.length() > MAX_LINE_BYTES) {
+                problems.add(new RowProblem(lines.number(), "The line has " + lines.length()
+                        + " bytes; a row can have " + MAX_LINE_BYTES + "."));
+                continue;
+            }
+            int length = (int) lines.length();
+            ByteBuffer bytes = ByteBuffer.allocate(length);
+            while (bytes.hasRemaining() && channel.read(bytes, lines.start() + bytes.position()) >= 0) {
+                // until the line is complete
+            }
+            try {
+                String problem = check.problem(RowParser.parse(bytes.array(), lines.number(), kind));
+                if (problem == null) {
+                    index.add(lines.start(), length, lines.number());
+                } else {
+                    problems.add(new RowProblem(lines.number(), problem));
+                }
+            } catch (RowParser.Malformed malformed) {
+                problems.add(new RowProblem(lines.number(), malformed.text()));
+            }
+        }
+        if (problems.size() < RowProblem.LIMIT && source.failure() != null) {
+            problems.add(new RowProblem(lines.number() + 1, source.failure()));
         }
         return index;
     }

@@ -3,14 +3,12 @@ package dev.d3s.server.dataset;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 
 /**
  * Walks over the lines of a file as bytes, from start to end, and knows where each begins: the only part of the reader that looks at a file as a whole.
- * Holds one block of the file. Used by one thread, which closes it.
+ * Holds one block of the file. Used by one thread; the channel belongs to whoever opened it.
  */
-final class LineReader implements AutoCloseable {
+final class LineReader {
     private static final int BLOCK = 1 << 16;
 
     private final FileChannel channel;
@@ -21,8 +19,8 @@ final class LineReader implements AutoCloseable {
     private int lineNumber;
     private boolean blank;
 
-    LineReader(Path file) throws IOException {
-        channel = FileChannel.open(file, StandardOpenOption.READ);
+    LineReader(FileChannel channel) {
+        this.channel = channel;
     }
 
     /** Moves to the next line; false at the end of the file. */
@@ -79,10 +77,5 @@ final class LineReader implements AutoCloseable {
         int count = channel.read(block, blockStart);
         block.flip();
         return count > 0;
-    }
-
-    @Override
-    public void close() throws IOException {
-        channel.close();
     }
 }

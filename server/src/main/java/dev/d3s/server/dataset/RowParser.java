@@ -48,6 +48,9 @@ final class RowParser {
             throw new Malformed("A row must be a JSON object such as {\"prompt\": \"...\"}; this one is "
                     + described(tree) + ".");
         }
+        if (tree.has("messages")) {
+            return messages(tree, line, kind);
+        }
         String prompt = member(tree, "prompt", kind);
         String completion = kind == RowKind.PROMPT && !tree.path("completion").isTextual()
                 ? null
@@ -69,10 +72,109 @@ final class RowParser {
         if (!node.isMissingNode()) {
             throw new Malformed("\"" + name + "\" is " + described(node) + ": " + wanted + ".");
         }
-        if (tree.has("messages")) {
-            throw new Malformed("\"messages\" cannot be used yet: " + wanted + " instead.");
+        throw new Malformed("\"" + name + "\" is missing: " + wanted + ", or \"messages\" as a list.");
+    }
+
+    private static DatasetRow messages(JsonNode tree, int line, RowKind kind) throws Malformed {
+        if (tree.has("prompt")) {
+            throw new Malformed("The row has \"messages\" and \"prompt\": give one of them.");
         }
-        throw new Malformed("\"" + name + "\" is missing: " + wanted + ".");
+        JsonNode messages = tree.get("messages");
+        if (!messages.isArray() || messages.isEmpty()) {
+            throw new Malformed("\"messages\" is " + (messages.isArray() ? "empty" : described(messages))
+                    + ": give a list of messages such as {\"role\": \"user\", \"content\": \"...\"}.");
+        }
+        for (int index = 0; index < messages.size(); index++) {
+            checkMessage("messages[" + index + "]", messages.get(index));
+        }
+        JsonNode tools = tree.path("tools");
+        if (!tools.isMissingNode() && !tools.isNull()) {
+            checkTools(tools);
+        }
+        Conversation conversation = new Conversation(objects(messages), tools.isArray() ? objects(tools) : null);
+        if (kind == RowKind.PROMPT_AND_COMPLETION && conversation.lastTrained() < 0) {
+            throw new Malformed(
+                    "\"messages\" has no answer to imitate: at least one message must have the role assistant and no"
+                            + " \"weight\" of 0.");
+        }
+        if (kind == RowKind.PROMPT && conversation.questions() == 0) {
+            throw new Malformed("\"messages\" has nothing before the answer: begin with a message of the user.");
+        }
+        Map<String, Object> item = map(tree);
+        String answer = null;
+        int last = messages.size() - 1;
+        if (conversation.answer(last) && messages.get(last).path("content").isTextual()) {
+            answer = messages.get(last).path("content").asText();
+            if (!item.containsKey("completion")) {
+                Map<String, Object> more = new LinkedHashMap<>(item);
+                more.put("completion", answer);
+                item = Collections.unmodifiableMap(more);
+            }
+        }
+        return new DatasetRow(line, "", answer, item, conversation);
+    }
+
+    private static void checkMessage(String where, JsonNode message) throws Malformed {
+        if (!message.isObject()) {
+            throw new Malformed("\"" + where + "\" is " + described(message)
+                    + ": a message is an object such as {\"role\": \"user\", \"content\": \"...\"}.");
+        }
+        JsonNode role = message.path("role");
+        if (!role.isTextual() || role.asText().isEmpty()) {
+            throw new Malformed("\"" + where + ".role\" is " + (role.isTextual() ? "empty" : described(role))
+                    + ": give the role as text, such as user, assistant, system or tool.");
+        }
+        JsonNode content = message.path("content");
+        boolean calls = message.path("tool_calls").isArray() && !message.path("tool_calls").isEmpty();
+        if (!content.isTextual() && !content.isArray() && !calls) {
+            throw new Malformed("\"" + where + ".content\" is " + described(content)
+                    + ": give the content as text, or as a list of parts.");
+        }
+        JsonNode weight = message.path("weight");
+        if (!weight.isMissingNode() && !weight.isNull()
+                && !(weight.isNumber() && (weight.asDouble() == 0 || weight.asDouble() == 1))) {
+            throw new Malformed("\"" + where + ".weight\" must be 0 (not imitated) or 1.");
+        }
+    }
+
+    private static void checkTools(JsonNode tools) throws Malformed {
+        boolean objects = tools.isArray();
+        for (JsonNode tool : tools) {
+            objects &= tool.isObject();
+        }
+        if (!objects) {
+            throw new Malformed(
+                    "\"tools\" must be a list of objects such as {\"type\": \"function\", \"function\": {...}}.");
+        }
+    }
+
+    /** A list of objects with every member, null ones too: templates ask for them. */
+    private static List<Map<String, @Nullable Object>> objects(JsonNode list) {
+        List<Map<String, @Nullable Object>> objects = new ArrayList<>(list.size());
+        for (JsonNode element : list) {
+            objects.add(whole(element));
+        }
+        return Collections.unmodifiableList(objects);
+    }
+
+    private static Map<String, @Nullable Object> whole(JsonNode node) {
+        Map<String, @Nullable Object> members = new LinkedHashMap<>();
+        for (Map.Entry<String, JsonNode> member : node.properties()) {
+            members.put(member.getKey(), wholeValue(member.getValue()));
+        }
+        return Collections.unmodifiableMap(members);
+    }
+
+    private static @Nullable Object wholeValue(JsonNode node) {
+        if (node.isObject()) {
+            return whole(node);
+        }
+        if (!node.isArray()) {
+            return plain(node);
+        }
+        List<@Nullable Object> elements = new ArrayList<>(node.size());
+        node.forEach(element -> elements.add(wholeValue(element)));
+        return Collections.unmodifiableList(elements);
     }
 
     private static String text(byte[] bytes, int line) throws Malformed {
@@ -146,7 +248,7 @@ final class RowParser {
             case NUMBER -> "a number";
             case BOOLEAN -> "a boolean";
             case NULL -> "null";
-            case MISSING, BINARY, POJO -> "nothing";
+            case MISSING, BINARY, POJO -> "missing";
         };
     }
 }

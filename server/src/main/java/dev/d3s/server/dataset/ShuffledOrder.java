@@ -38,7 +38,7 @@ record ShuffledOrder(long seed, int size) {
     }
 
     /** A bijection of 64 bits in which every input bit moves every output bit (the finalizer of SplitMix64). */
-    private static long mix(long value) {
+    static long mix(long value) {
         long mixed = (value ^ (value >>> 30)) * 0xBF58476D1CE4E5B9L;
         mixed = (mixed ^ (mixed >>> 27)) * 0x94D049BB133111EBL;
         return mixed ^ (mixed >>> 31);

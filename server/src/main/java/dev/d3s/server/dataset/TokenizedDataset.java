@@ -1,84 +1,145 @@
 package dev.d3s.server.dataset;
 
-import java.util.ArrayList;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
 
-import dev.d3s.server.model.ModelConfig;
-import dev.d3s.server.model.Tokenizer;
 import dev.d3s.spi.D3sException;
 
 /**
- * A dataset as token ids, in the order of training. Opening it encodes every row once to see that it fits into the model's context; rows are
- * encoded again when they are asked for, so that memory does not grow with the file.
+ * A dataset as token ids, in the order of training. Opening it walks over the file once: every row is checked and encoded, to see that it fits into
+ * the model's context. Rows are encoded again when they are asked for, so that memory does not grow with the file: what stays are 24 bytes per row.
  *
- * <p>Which row comes when is a pure function of (seed, position), so a resumed run continues with the right row without any stored state. Any thread; owns
- * nothing: dataset and tokenizer are closed by whoever opened them.
+ * <p>Which row comes when is a pure function of (seed, position), so a resumed run continues with the right row without any stored state. Any thread may
+ * read; whoever opened it closes it. The encoder belongs to the caller.
  */
-public final class TokenizedDataset {
+public final class TokenizedDataset implements AutoCloseable {
     private final Dataset dataset;
-    private final Tokenizer tokenizer;
-    private final int endOfSequence;
+    private final RowKind kind;
+    private final RowEncoder encoder;
     private final ShuffledOrder order;
-    private final int longestPrompt;
+    private final Walk walk;
 
-    private TokenizedDataset(Dataset dataset, Tokenizer tokenizer, int endOfSequence, long seed, int longestPrompt) {
+    private TokenizedDataset(Dataset dataset, RowKind kind, RowEncoder encoder, long seed, Walk walk) {
         this.dataset = dataset;
-        this.longestPrompt = longestPrompt;
-        this.tokenizer = tokenizer;
-        this.endOfSequence = endOfSequence;
+        this.kind = kind;
+        this.encoder = encoder;
         this.order = new ShuffledOrder(seed, dataset.size());
+        this.walk = walk;
     }
 
     /**
-     * Encodes every row once and checks its length.
+     * Opens and checks a file.
      *
      * @param maxTokens tokens that will be generated after a prompt; 0 when nothing will be generated
      * @param seed of the order
-     * @throws D3sException code {@code invalid_row} with the first 20 rows that do not fit
+     * @throws D3sException code {@code invalid_row} with the first 20 rows that are malformed or do not fit, or {@code empty_file}
      */
-    public static TokenizedDataset of(Dataset dataset, Tokenizer tokenizer, ModelConfig config, int maxTokens,
-            long seed) {
-        Scan scan = scan(dataset, tokenizer, config, maxTokens);
-        if (!scan.problems.isEmpty()) {
-            throw RowProblem.failure(Dataset.name(dataset.file()), scan.problems);
+    public static TokenizedDataset open(Path file, RowKind kind, RowEncoder encoder, int maxTokens, long seed)
+            throws IOException {
+        Walk walk = new Walk(encoder, kind, maxTokens);
+        return new TokenizedDataset(Dataset.open(file, kind, walk), kind, encoder, seed, walk);
+    }
+
+    /** What a walk over a file finds. */
+    public record Report(int rows, List<RowProblem> problems) {}
+
+    /**
+     * Walks over a file as {@link #open} does, and reports the first 20 rows that cannot be used.
+     *
+     * @param encoder {@code null} to look at the form of the rows only
+     */
+    public static Report check(Path file, RowKind kind, @Nullable RowEncoder encoder, int maxTokens)
+            throws IOException {
+        Dataset.Report report = Dataset.check(file, kind,
+                encoder == null ? row -> null : new Walk(encoder, kind, maxTokens));
+        return new Report(report.rows(), report.problems());
+    }
+
+    /** Encodes every row once, and keeps what is to be known of all of them. */
+    private static final class Walk implements Dataset.RowCheck {
+        private final RowEncoder encoder;
+        private final RowKind kind;
+        private final int maxTokens;
+        private int longestPrompt;
+        private long[] fingerprints = new long[1024];
+        private int count;
+
+        Walk(RowEncoder encoder, RowKind kind, int maxTokens) {
+            this.encoder = encoder;
+            this.kind = kind;
+            this.maxTokens = maxTokens;
         }
-        return new TokenizedDataset(dataset, tokenizer, config.endOfSequenceTokens().get(0), seed, scan.longestPrompt);
-    }
 
-    /** The first 20 rows that do not fit into the model's context; empty when all do. */
-    public static List<RowProblem> check(Dataset dataset, Tokenizer tokenizer, ModelConfig config, int maxTokens) {
-        return scan(dataset, tokenizer, config, maxTokens).problems;
-    }
-
-    /** What one walk over all rows finds. */
-    private record Scan(List<RowProblem> problems, int longestPrompt) {}
-
-    private static Scan scan(Dataset dataset, Tokenizer tokenizer, ModelConfig config, int maxTokens) {
-        List<RowProblem> problems = new ArrayList<>();
-        int longest = 0;
-        for (int index = 0; index < dataset.size() && problems.size() < RowProblem.LIMIT; index++) {
-            DatasetRow row = dataset.row(index);
+        @Override
+        public @Nullable String problem(DatasetRow row) {
+            TokenizedRow tokens;
             try {
-                int prompt = tokenizer.encode(row.prompt()).length;
-                longest = Math.max(longest, prompt);
-                String problem = problem(row, prompt, tokenizer, config, maxTokens);
-                if (problem != null) {
-                    problems.add(new RowProblem(row.line(), problem));
-                }
+                tokens = encoder.encode(row, kind);
             } catch (D3sException unencodable) {
-                problems.add(new RowProblem(row.line(), unencodable.text()));
+                return unencodable.text();
             }
+            longestPrompt = Math.max(longestPrompt, tokens.prompt().length);
+            if (count == fingerprints.length) {
+                fingerprints = Arrays.copyOf(fingerprints, Math.multiplyExact(count, 2));
+            }
+            fingerprints[count++] = fingerprint(tokens.row().prompt());
+            return tooLong(tokens);
         }
-        return new Scan(List.copyOf(problems), longest);
+
+        private @Nullable String tooLong(TokenizedRow row) {
+            int prompt = row.prompt().length;
+            int[] tokens = row.completion();
+            int completion = tokens == null ? 0 : tokens.length;
+            int context = encoder.config().contextLength();
+            if (prompt == 0) {
+                return "The prompt becomes no token at all.";
+            }
+            if ((long) prompt + maxTokens > context) {
+                return "The prompt has " + prompt + " tokens; with max_tokens " + maxTokens + " that is "
+                        + ((long) prompt + maxTokens) + ", more than the model's context of " + context
+                        + ": shorten the prompt or lower max_tokens.";
+            }
+            if ((long) prompt + completion > context) {
+                return "The prompt has " + prompt + " tokens and the completion " + completion
+                        + " with its end, more than the model's context of " + context + ": shorten them.";
+            }
+            return null;
+        }
+
+        /** A hash of a prompt that two different prompts share once in 2^64 times. */
+        private static long fingerprint(String prompt) {
+            long hash = 0;
+            for (int at = 0; at < prompt.length(); at++) {
+                hash = ShuffledOrder.mix(hash + prompt.charAt(at) + 0x9E3779B97F4A7C15L);
+            }
+            return hash;
+        }
+    }
+
+    /** How many rows of another dataset have a prompt that this one has, too. */
+    public int overlap(TokenizedDataset other) {
+        long[] sorted = Arrays.copyOf(walk.fingerprints, walk.count);
+        Arrays.sort(sorted);
+        int shared = 0;
+        for (int row = 0; row < other.walk.count; row++) {
+            shared += Arrays.binarySearch(sorted, other.walk.fingerprints[row]) >= 0 ? 1 : 0;
+        }
+        return shared;
+    }
+
+    @Override
+    public void close() throws IOException {
+        dataset.close();
     }
 
     /** Tokens of the longest prompt. */
     public int longestPrompt() {
-        return longestPrompt;
+        return walk.longestPrompt;
     }
 
     /** Number of rows. */
@@ -103,35 +164,6 @@ public final class TokenizedDataset {
 
     /** A row in file order, from 0. */
     public TokenizedRow row(int index) {
-        DatasetRow row = dataset.row(index);
-        String completion = row.completion();
-        return new TokenizedRow(row, tokenizer.encode(row.prompt()),
-                completion == null ? null : ended(tokenizer.encode(completion)));
-    }
-
-    private int[] ended(int[] tokens) {
-        int[] ended = Arrays.copyOf(tokens, tokens.length + 1);
-        ended[tokens.length] = endOfSequence;
-        return ended;
-    }
-
-    private static @Nullable String problem(DatasetRow row, int prompt, Tokenizer tokenizer, ModelConfig config,
-            int maxTokens) {
-        String text = row.completion();
-        int completion = text == null ? 0 : tokenizer.encode(text).length + 1;
-        int context = config.contextLength();
-        if (prompt == 0) {
-            return "The prompt becomes no token at all.";
-        }
-        if ((long) prompt + maxTokens > context) {
-            return "The prompt has " + prompt + " tokens; with max_tokens " + maxTokens + " that is "
-                    + ((long) prompt + maxTokens) + ", more than the model's context of " + context
-                    + ": shorten the prompt or lower max_tokens.";
-        }
-        if ((long) prompt + completion > context) {
-            return "The prompt has " + prompt + " tokens and the completion " + completion
-                    + " with its end, more than the model's context of " + context + ": shorten them.";
-        }
-        return null;
+        return encoder.encode(dataset.row(index), kind);
     }
 }

@@ -1,4 +1,4 @@
-/** Rows of JSON Lines files as prompts. */
+/** Rows of JSON Lines and Parquet files as prompts. */
 @NullMarked
 package dev.d3s.server.dataset;
 

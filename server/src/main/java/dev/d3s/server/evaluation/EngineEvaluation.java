@@ -10,10 +10,11 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
 
-import dev.d3s.server.dataset.Dataset;
+import dev.d3s.server.dataset.RowEncoder;
 import dev.d3s.server.dataset.RowKind;
 import dev.d3s.server.dataset.TokenizedDataset;
 import dev.d3s.server.dataset.TokenizedRow;
+import dev.d3s.server.model.ChatTemplate;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.Tokenizer;
@@ -65,11 +66,12 @@ public final class EngineEvaluation implements ModelEvaluation {
     public void run(EvaluationPlan plan, int firstRow, EvaluationObserver observer) throws IOException {
         ModelConfig config = ModelDirectory.config(plan.model());
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(plan.model());
-                Dataset file = Dataset.open(plan.file(), RowKind.PROMPT);
+                TokenizedDataset rows = TokenizedDataset.open(plan.file(), RowKind.PROMPT,
+                        new RowEncoder(tokenizer, ChatTemplate.open(plan.model()), config, plan.model().toString()),
+                        plan.sampling().maxTokens(), 0);
                 Grading grading = new Grading(plan.grader(),
                         plugins.rewardFunction(plan.grader(), plan.graderConfig()), GRADING_CONCURRENCY,
                         plan.gradingLimit())) {
-            TokenizedDataset rows = TokenizedDataset.of(file, tokenizer, config, plan.sampling().maxTokens(), 0);
             new Run(plan, rows, grading, observer).from(firstRow);
         }
     }

@@ -2,6 +2,7 @@ package dev.d3s.server.job;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Optional;
@@ -18,13 +19,17 @@ import dev.d3s.spi.ErrorCategory;
 /** Uploaded files: a row each in the database, their content in {@code <home>/files}. Thread-safe. */
 @Singleton
 public class FileService {
+    private static final String FILE = "file:";
+
     private final Stores stores;
     private final Path directory;
+    private final @Nullable Path dataDirectory;
 
     @Inject
     FileService(Stores stores, ServerSettings settings) {
         this.stores = stores;
         this.directory = settings.filesDirectory();
+        this.dataDirectory = settings.dataDirectory();
     }
 
     /**
@@ -58,6 +63,34 @@ public class FileService {
 
     public UploadedFile file(String id) {
         return find(id).orElseThrow(() -> new NotFoundException("file", id));
+    }
+
+    /**
+     * The bytes that a job's {@code training_file} or {@code validation_file} stands for: an upload's id, or a file in {@code d3s.data.directory} as
+     * {@code file:<path>}, relative to it or absolute, or as an absolute path. What leads out of that directory, by {@code ..} or by a
+     * link, is not found, and neither is a directory.
+     *
+     * @throws D3sException naming the setting, when it is a path and no directory is set
+     */
+    public Optional<Path> data(String reference) {
+        boolean url = reference.startsWith(FILE);
+        if (!url && !reference.startsWith("/")) {
+            return find(reference).map(this::content);
+        }
+        if (dataDirectory == null) {
+            throw new D3sException(ErrorCategory.USER, "file_not_found", "'" + reference
+                    + "' is a path, but this server reads no local files: start it with d3s.data.directory, or upload"
+                    + " the file with POST /v1/files.");
+        }
+        String path = url ? reference.substring(FILE.length()) : reference;
+        try {
+            Path root = dataDirectory.toRealPath();
+            // file:///data/rows.jsonl is file:/data/rows.jsonl
+            Path file = root.resolve(path.startsWith("//") ? path.substring(path.indexOf('/', 2)) : path).toRealPath();
+            return file.startsWith(root) && Files.isRegularFile(file) ? Optional.of(file) : Optional.empty();
+        } catch (IOException | InvalidPathException | StringIndexOutOfBoundsException absent) {
+            return Optional.empty();
+        }
     }
 
     /** Where its bytes are. */

@@ -147,9 +147,13 @@ final class JobRun implements TrainingObserver {
         JobSpec spec = job.spec();
         String validation = spec.validationFile();
         return new TrainingRequest(spec.seed(), models.model(spec.model()).directory(),
-                files.content(files.file(spec.trainingFile())),
-                validation == null ? null : files.content(files.file(validation)),
+                data(spec.trainingFile()),
+                validation == null ? null : data(validation),
                 resumeFrom == null ? null : models.checkpointDirectory(job.id(), resumeFrom.step()), spec.settings());
+    }
+
+    private Path data(String file) {
+        return files.data(file).orElseThrow(() -> new NotFoundException("file", file));
     }
 
     // ---------------------------------------------------------------- what the training loop calls

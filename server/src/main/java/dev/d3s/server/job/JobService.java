@@ -246,7 +246,7 @@ public class JobService implements AutoCloseable {
 
         @Override
         public Optional<Path> file(String id) {
-            return files.find(id).map(files::content);
+            return files.data(id);
         }
 
         @Override

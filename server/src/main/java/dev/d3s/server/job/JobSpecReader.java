@@ -42,6 +42,7 @@ import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
 import dev.d3s.server.training.TrainingSettings;
 import dev.d3s.server.training.UpdateSettings;
+import dev.d3s.spi.D3sException;
 
 /**
  * Reads the JSON of a job. Every rule about it is here: members, defaults, ranges, and that what it names exists. All mistakes
@@ -462,10 +463,18 @@ final class JobSpecReader {
 
     /** Checks a file; returns its rows, at least 1. */
     static int dataset(Section request, String member, String id, DatasetUse use, References references) {
-        Optional<Path> path = references.file(id);
+        Optional<Path> path;
+        try {
+            path = references.file(id);
+        } catch (D3sException refused) {
+            request.mistake(member, refused.code(), refused.text());
+            return 1;
+        }
         if (path.isEmpty()) {
-            request.mistake(member, "file_not_found",
-                    "There is no file '" + id + "'; upload one with POST /v1/files and use the id it returns.");
+            request.mistake(member, "file_not_found", id.startsWith("/") || id.startsWith("file:")
+                    ? "There is no file '" + id + "' inside the server's d3s.data.directory."
+                    : "There is no file '" + id
+                            + "'; upload one with POST /v1/files and use the id it returns.");
             return 1;
         }
         DatasetReport report = references.dataset(path.get(), use);

@@ -9,10 +9,11 @@ import java.util.concurrent.CancellationException;
 
 import org.jspecify.annotations.Nullable;
 
-import dev.d3s.server.dataset.Dataset;
+import dev.d3s.server.dataset.RowEncoder;
 import dev.d3s.server.dataset.RowKind;
 import dev.d3s.server.dataset.TokenizedDataset;
 import dev.d3s.server.dataset.TokenizedRow;
+import dev.d3s.server.model.ChatTemplate;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.StoredWeights;
@@ -62,13 +63,15 @@ public final class EngineTraining implements Training {
         ModelConfig config = ModelDirectory.config(request.model());
         long completions = (long) settings.promptsPerStep() * settings.groupSize();
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(request.model());
-                Dataset rows = Dataset.open(request.trainingFile(), RowKind.PROMPT);
+                TokenizedDataset rows = TokenizedDataset.open(request.trainingFile(), RowKind.PROMPT,
+                        encoder(request, tokenizer, config), settings.maxTokens(), request.seed());
                 Grading grading = grading(settings.grader(),
                         Duration.ofNanos((long) (settings.graderTimeoutSeconds() * 1e9)));
                 Policy policy = policy(request);
                 @Nullable
                 ReferencePolicy reference = reference(request, settings, policy)) {
-            Prompts prompts = prompts(request, rows, settings.maxTokens(), RowKind.PROMPT, tokenizer, config);
+            Prompts prompts = prompts(request, rows, rows.longestPrompt(), RowKind.PROMPT,
+                    encoder(request, tokenizer, config), observer);
             try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
                     prompts.longest + settings.maxTokens(), completions * settings.maxTokens(),
                     start.refreshMode())) {
@@ -105,12 +108,14 @@ public final class EngineTraining implements Training {
         PluginChoice grader = settings.grader();
         RowKind evaluationKind = grader == null ? RowKind.PROMPT_AND_COMPLETION : RowKind.PROMPT;
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(request.model());
-                Dataset rows = Dataset.open(request.trainingFile(), RowKind.PROMPT_AND_COMPLETION);
+                TokenizedDataset rows = TokenizedDataset.open(request.trainingFile(), RowKind.PROMPT_AND_COMPLETION,
+                        encoder(request, tokenizer, config), 0, request.seed());
                 Grading grading = grader == null
                         ? new Grading("exact match", exactMatch(), GRADING_CONCURRENCY, SUPERVISED_GRADING_LIMIT)
                         : grading(grader, SUPERVISED_GRADING_LIMIT);
                 Policy policy = policy(request)) {
-            Prompts prompts = prompts(request, rows, 0, evaluationKind, tokenizer, config);
+            Prompts prompts = prompts(request, rows, 0, evaluationKind, encoder(request, tokenizer, config),
+                    observer);
             try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
                     prompts.longest + settings.maxTokens(),
                     (long) settings.evaluation().samples() * (1 + settings.evaluation().sampled().n())
@@ -209,24 +214,33 @@ public final class EngineTraining implements Training {
      */
     private record Prompts(TokenizedDataset training, List<TokenizedRow> evaluation, int longest) {}
 
-    /** @param tokens that training generates after a prompt; 0 when it generates none */
-    private static Prompts prompts(TrainingRequest request, Dataset rows, int tokens, RowKind evaluationKind,
-            Tokenizer tokenizer, ModelConfig config) throws IOException {
+    private static RowEncoder encoder(TrainingRequest request, Tokenizer tokenizer, ModelConfig config)
+            throws IOException {
+        return new RowEncoder(tokenizer, ChatTemplate.open(request.model()), config, request.model().toString());
+    }
+
+    /** @param longest tokens of the longest prompt that training generates after; 0 when it generates nothing */
+    private static Prompts prompts(TrainingRequest request, TokenizedDataset training, int longest,
+            RowKind evaluationKind, RowEncoder encoder, TrainingObserver observer) throws IOException {
         TrainingSettings settings = request.settings();
-        TokenizedDataset training = TokenizedDataset.of(rows, tokenizer, config, tokens, request.seed());
-        int longest = tokens == 0 ? 0 : training.longestPrompt();
         Path file = request.validationFile();
         if (file == null) {
             return new Prompts(training, List.of(), Math.max(1, longest));
         }
-        try (Dataset validation = Dataset.open(file, evaluationKind)) {
-            List<TokenizedRow> evaluation = TokenizedDataset
-                .of(validation, tokenizer, config, settings.maxTokens(), request.seed())
-                .first(settings.evaluation().samples());
+        int longestOfAll = longest;
+        try (TokenizedDataset validation = TokenizedDataset.open(file, evaluationKind, encoder, settings.maxTokens(),
+                request.seed())) {
+            List<TokenizedRow> evaluation = validation.first(settings.evaluation().samples());
             for (TokenizedRow row : evaluation) {
-                longest = Math.max(longest, row.prompt().length);
+                longestOfAll = Math.max(longestOfAll, row.prompt().length);
             }
-            return new Prompts(training, evaluation, Math.max(1, longest));
+            int shared = training.overlap(validation);
+            if (shared > 0 && request.resumeFrom() == null) {
+                observer
+                    .message("Warning: " + shared + " of " + validation.size() + " rows of the validation file have a"
+                            + " prompt that is in the training file, too: what evaluations measure is partly memory.");
+            }
+            return new Prompts(training, evaluation, Math.max(1, longestOfAll));
         }
     }
 }

@@ -74,16 +74,19 @@ final class SupervisedTraining {
         return progress.totals();
     }
 
-    /** Each token of the step weighs the same. */
+    /** Each token of the step that is to be imitated weighs the same. */
     static List<TrainingSequence> sequences(List<TokenizedRow> rows) {
-        long tokens = rows.stream().mapToLong(row -> Objects.requireNonNull(row.completion()).length).sum();
+        long tokens = rows.stream().mapToLong(TokenizedRow::imitatedTokens).sum();
         List<TrainingSequence> sequences = new ArrayList<>();
         for (TokenizedRow row : rows) {
             int[] completion = Objects.requireNonNull(row.completion());
             int[] both = Arrays.copyOf(row.prompt(), row.prompt().length + completion.length);
             System.arraycopy(completion, 0, both, row.prompt().length, completion.length);
             float[] weight = new float[completion.length];
-            Arrays.fill(weight, 1f / tokens);
+            boolean[] imitated = row.imitated();
+            for (int t = 0; t < weight.length; t++) {
+                weight[t] = imitated == null || imitated[t] ? 1f / tokens : 0;
+            }
             sequences.add(new TrainingSequence(both, row.prompt().length, 0, weight, null, null, null));
         }
         return sequences;

@@ -9,8 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param seed of all randomness
  * @param model Hugging Face directory to start from
- * @param trainingFile JSON Lines
- * @param validationFile JSON Lines, for evaluation
+ * @param trainingFile JSON Lines or Parquet
+ * @param validationFile JSON Lines or Parquet, for evaluation
  * @param resumeFrom a checkpoint directory of the same job to continue from
  * @param settings what to do
  */

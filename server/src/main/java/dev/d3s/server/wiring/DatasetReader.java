@@ -5,35 +5,29 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 
-import dev.d3s.server.dataset.Dataset;
+import dev.d3s.server.dataset.RowEncoder;
 import dev.d3s.server.dataset.RowKind;
-import dev.d3s.server.dataset.RowProblem;
 import dev.d3s.server.dataset.TokenizedDataset;
 import dev.d3s.server.job.DatasetChecks;
+import dev.d3s.server.model.ChatTemplate;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.Tokenizer;
 import dev.d3s.spi.D3sException;
 
-/** Reads every row of a file before its job is accepted, and measures prompts with the model's own tokenizer. */
+/** Reads every row of a file once before its job is accepted, and measures prompts with the model's own tokenizer and chat template. */
 final class DatasetReader implements DatasetChecks {
     @Override
     public DatasetReport check(Path file, DatasetUse use) {
         RowKind kind = use.completions() ? RowKind.PROMPT_AND_COMPLETION : RowKind.PROMPT;
+        Path model = use.model();
         try {
-            List<RowProblem> malformed = Dataset.check(file, kind);
-            if (!malformed.isEmpty()) {
-                return report(malformed.size(), malformed);
+            if (model == null) {
+                return report(TokenizedDataset.check(file, kind, null, use.maxTokens()));
             }
-            try (Dataset dataset = Dataset.open(file, kind)) {
-                Path model = use.model();
-                if (model == null) {
-                    return report(dataset.size(), List.of());
-                }
-                try (Tokenizer tokenizer = ModelDirectory.tokenizer(model)) {
-                    return report(dataset.size(),
-                            TokenizedDataset.check(dataset, tokenizer, ModelDirectory.config(model),
-                                    use.maxTokens()));
-                }
+            try (Tokenizer tokenizer = ModelDirectory.tokenizer(model)) {
+                RowEncoder encoder = new RowEncoder(tokenizer, ChatTemplate.open(model), ModelDirectory.config(model),
+                        model.toString());
+                return report(TokenizedDataset.check(file, kind, encoder, use.maxTokens()));
             }
         } catch (D3sException e) {
             return new DatasetReport(0, List.of(e.text()));
@@ -42,8 +36,8 @@ final class DatasetReader implements DatasetChecks {
         }
     }
 
-    private static DatasetReport report(int rows, List<RowProblem> problems) {
-        return new DatasetReport(rows,
-                problems.stream().map(problem -> "Line " + problem.line() + ": " + problem.message()).toList());
+    private static DatasetReport report(TokenizedDataset.Report found) {
+        return new DatasetReport(found.rows(),
+                found.problems().stream().map(problem -> "Line " + problem.line() + ": " + problem.message()).toList());
     }
 }

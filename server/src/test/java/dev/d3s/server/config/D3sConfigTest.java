@@ -40,7 +40,7 @@ class D3sConfigTest {
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/home/someone/.d3s"),
                 Path.of("/home/someone/.d3s/models"), null, Runtime.getRuntime().availableProcessors(), 5L << 30, "d3s",
                 Duration.ofSeconds(15), Duration.ofSeconds(30),
-                new ModelSources(List.of(), URI.create("https://huggingface.co"), null), List.of()));
+                new ModelSources(List.of(), URI.create("https://huggingface.co"), null), List.of(), null));
     }
 
     @Test
@@ -51,13 +51,13 @@ class D3sConfigTest {
                 Map.of(
                         "d3s.models.allowed", "/data/others,/home/someone/.cache/huggingface", "d3s.hub.endpoint",
                         "https://hub.example.org/", "d3s.hub.token", "hf_secret", "d3s.graders.allow",
-                        "127.0.0.1:8000,judge:80"));
+                        "127.0.0.1:8000,judge:80", "d3s.data.directory", "/data/sets"));
 
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
                 Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
                 new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),
                         URI.create("https://hub.example.org"), "hf_secret"),
-                List.of("127.0.0.1:8000", "judge:80")));
+                List.of("127.0.0.1:8000", "judge:80"), Path.of("/data/sets")));
     }
 
     @Test

@@ -101,16 +101,25 @@ class DatasetTest {
         assertThat(Dataset.check(file, RowKind.PROMPT)).hasSize(20)
             .first()
             .isEqualTo(new RowProblem(2,
-                    "\"prompt\" is missing: give \"prompt\" as text."));
+                    "\"prompt\" is missing: give \"prompt\" as text, or \"messages\" as a list."));
     }
 
     @ParameterizedTest(name = "{0}")
     @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
-            {"prompt":"a"}                          | "completion" is missing: give "prompt" and "completion" as text.
+            {"prompt":"a"}                          | "completion" is missing: give "prompt" and "completion" as text
             {"prompt":7,"completion":"b"}           | "prompt" is a number: give
             {"prompt":"a","completion":["b"]}       | "completion" is a list: give
             {"prompt":"","completion":"b"}          | "prompt" is empty
-            {"messages":[{"role":"user"}]}          | "messages" cannot be used yet: give "prompt" and "completion" as text instead.
+            {"messages":[{"role":"user"}]}          | "messages[0].content" is missing: give
+            {"messages":[{"role":"user","content":"a"}]} | "messages" has no answer to imitate
+            {"messages":[{"role":"assistant","content":"a","weight":0}]} | "messages" has no answer to imitate
+            {"messages":[{"role":"assistant","content":"a","weight":0.5}]} | "messages[0].weight" must be 0
+            {"messages":[]}                         | "messages" is empty
+            {"messages":"a"}                        | "messages" is a string: give
+            {"messages":["a"]}                      | "messages[0]" is a string: a message is
+            {"messages":[{"content":"a"}]}          | "messages[0].role" is missing
+            {"messages":[{"role":"user","content":"a"}],"prompt":"b"} | give one of them
+            {"messages":[{"role":"user","content":"a"}],"tools":["b"]} | "tools" must be a list of objects
             ["a"]                                   | this one is a list
             null                                    | this one is null
             {"prompt":"a","completion":"b"} {}      | The line is not one JSON value

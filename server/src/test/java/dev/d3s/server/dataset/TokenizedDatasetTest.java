@@ -38,8 +38,9 @@ class TokenizedDatasetTest {
     void shouldEndCompletionsWithTheEndOfSequence() throws IOException {
         Path file = Files.writeString(directory.resolve("rows.jsonl"), "{\"prompt\":\"12\",\"completion\":\"34\"}\n");
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
-                Dataset dataset = Dataset.open(file, RowKind.PROMPT_AND_COMPLETION)) {
-            TokenizedRow row = TokenizedDataset.of(dataset, tokenizer, config, 34, 5).rowAt(0);
+                TokenizedDataset dataset = TokenizedDataset.open(file, RowKind.PROMPT_AND_COMPLETION,
+                        encoder(tokenizer, config), 34, 5)) {
+            TokenizedRow row = dataset.rowAt(0);
 
             assertThat(row.prompt()).containsExactly(4, 5);
             assertThat(row.completion()).containsExactly(6, 7, 0);
@@ -50,14 +51,15 @@ class TokenizedDatasetTest {
     void shouldNameRowsThatDoNotFitTheContext() throws IOException {
         String text = "{\"prompt\":\"" + "1".repeat(478) + "\"}\n\n{\"prompt\":\"" + "1".repeat(479) + "\"}\n";
         Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
-        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
-                Dataset dataset = Dataset.open(file, RowKind.PROMPT)) {
-            assertThat(TokenizedDataset.check(dataset, tokenizer, config, 34)).singleElement()
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model)) {
+            RowEncoder encoder = encoder(tokenizer, config);
+            assertThat(TokenizedDataset.check(file, RowKind.PROMPT, encoder, 34).problems()).singleElement()
                 .isEqualTo(new RowProblem(3, "The prompt has 479 tokens; with max_tokens 34 that is 513, more than"
                         + " the model's context of 512: shorten the prompt or lower max_tokens."));
-            assertThatThrownBy(() -> TokenizedDataset.of(dataset, tokenizer, config, 34, 5))
+            assertThatThrownBy(() -> TokenizedDataset.open(file, RowKind.PROMPT, encoder, 34, 5))
                 .hasMessageStartingWith("rows.jsonl, line 3: The prompt has 479 tokens");
-            assertThat(TokenizedDataset.check(dataset, tokenizer, config, 33)).isEmpty();
+            assertThat(TokenizedDataset.check(file, RowKind.PROMPT, encoder, 33))
+                .isEqualTo(new TokenizedDataset.Report(2, List.of()));
         }
     }
 
@@ -65,9 +67,10 @@ class TokenizedDatasetTest {
     void shouldNameCompletionsThatDoNotFitTheContext() throws IOException {
         String text = "{\"prompt\":\"1\",\"completion\":\"" + "1".repeat(511) + "\"}\n";
         Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
-        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
-                Dataset dataset = Dataset.open(file, RowKind.PROMPT_AND_COMPLETION)) {
-            assertThat(TokenizedDataset.check(dataset, tokenizer, config, 0)).singleElement()
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model)) {
+            assertThat(TokenizedDataset
+                .check(file, RowKind.PROMPT_AND_COMPLETION, encoder(tokenizer, config), 0)
+                .problems()).singleElement()
                 .extracting(RowProblem::message)
                 .asString()
                 .contains("the completion 512 with its end");
@@ -80,9 +83,9 @@ class TokenizedDatasetTest {
         IntStream.range(0, 50).forEach(row -> text.append("{\"prompt\":\"").append(row).append("\"}\n"));
         Path file = Files.writeString(directory.resolve("rows.jsonl"), text);
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
-                Dataset dataset = Dataset.open(file, RowKind.PROMPT)) {
-            TokenizedDataset run = TokenizedDataset.of(dataset, tokenizer, config, 8, 5);
-            TokenizedDataset resumed = TokenizedDataset.of(dataset, tokenizer, config, 8, 5);
+                TokenizedDataset run = TokenizedDataset.open(file, RowKind.PROMPT, encoder(tokenizer, config), 8, 5);
+                TokenizedDataset resumed = TokenizedDataset.open(file, RowKind.PROMPT, encoder(tokenizer, config), 8,
+                        5)) {
             for (int step = 0; step < 4; step++) {
                 run.next(step, 16);
             }
@@ -112,9 +115,31 @@ class TokenizedDatasetTest {
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(directory.resolve("bytes"));
                 Dataset dataset = Dataset.open(file, RowKind.PROMPT)) {
             assertThat(dataset.size()).isEqualTo(7473);
-            assertThat(TokenizedDataset.check(dataset, tokenizer, bytes, 32)).isEmpty();
+            assertThat(TokenizedDataset.check(file, RowKind.PROMPT, encoder(tokenizer, bytes), 32).problems())
+                .isEmpty();
             assertThat(dataset.row(0).item().get("answer")).asString().endsWith("#### 72");
         }
+    }
+
+    @Test
+    void shouldCountTheRowsOfAnotherFileThatHaveTheSamePrompt() throws IOException {
+        Path training = Files.writeString(directory.resolve("training.jsonl"),
+                "{\"prompt\":\"1\"}\n{\"prompt\":\"2\"}\n{\"prompt\":\"2\"}\n{\"prompt\":\"12\"}\n");
+        Path validation = Files.writeString(directory.resolve("validation.jsonl"),
+                "{\"prompt\":\"2\",\"answer\":\"other\"}\n{\"prompt\":\"21\"}\n{\"prompt\":\"1\"}\n{\"prompt\":\"2\"}\n");
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
+                TokenizedDataset one = TokenizedDataset.open(training, RowKind.PROMPT, encoder(tokenizer, config), 8,
+                        5);
+                TokenizedDataset other = TokenizedDataset.open(validation, RowKind.PROMPT, encoder(tokenizer, config),
+                        8,
+                        5)) {
+            assertThat(one.overlap(other)).isEqualTo(3);
+            assertThat(other.overlap(one)).isEqualTo(3);
+        }
+    }
+
+    private static RowEncoder encoder(Tokenizer tokenizer, ModelConfig config) {
+        return new RowEncoder(tokenizer, null, config, "the model");
     }
 
     private static List<Integer> lines(List<TokenizedRow> rows) {

@@ -412,4 +412,26 @@ class JobServiceTest {
         assertThat(started).isNotNull();
         assertThat(running.estimatedFinish()).isEqualTo(lastStep + (lastStep - started) * 4);
     }
+
+    @Test
+    void shouldTrainOnFilesOfTheDataDirectoryOnly() throws Exception {
+        Path data = Files.createDirectories(home.resolve("data/sets"));
+        String row = "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n";
+        Path file = Files.writeString(data.resolve("rows.jsonl"), row);
+        Path secret = Files.writeString(home.resolve("secret.jsonl"), row);
+        Files.createSymbolicLink(data.resolve("link.jsonl"), secret);
+
+        for (String name : List.of("file:sets/rows.jsonl", file.toRealPath().toString(), "file:" + file.toRealPath(),
+                "file://" + file.toRealPath(), "file:sets/../sets/rows.jsonl")) {
+            Job job = server.jobs.create(server.request(1).put("training_file", name));
+            server.await(job.id(), JobStatus.SUCCEEDED);
+            assertThat(new ArrayList<>(server.training.requests).getLast().trainingFile()).isEqualTo(file.toRealPath());
+        }
+        for (String name : List.of("file:../secret.jsonl", secret.toString(), "file:sets/link.jsonl", "file:sets",
+                "file:", "file://", "file:absent.jsonl", "/etc/passwd", "file:\0")) {
+            assertThatThrownBy(() -> server.jobs.create(server.request(1).put("training_file", name)))
+                .isInstanceOfSatisfying(InvalidRequestException.class,
+                        refused -> assertThat(refused.getMessage()).contains("d3s.data.directory"));
+        }
+    }
 }

@@ -51,7 +51,7 @@ final class TestServer implements AutoCloseable {
     TestServer(Path home, URI endpoint) {
         settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50),
                 Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null),
-                List.of());
+                List.of(), home.resolve("data"));
         SQLiteConfig config = new SQLiteConfig();
         config.setJournalMode(SQLiteConfig.JournalMode.WAL);
         config.setBusyTimeout(10_000);

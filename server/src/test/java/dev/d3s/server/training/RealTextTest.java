@@ -19,7 +19,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
-import dev.d3s.server.dataset.Dataset;
+import dev.d3s.server.dataset.RowEncoder;
 import dev.d3s.server.dataset.RowKind;
 import dev.d3s.server.dataset.TokenizedDataset;
 import dev.d3s.server.example.ExampleModels;
@@ -136,9 +136,9 @@ class RealTextTest {
     /** The smallest ratio of longest to shortest prompt in the steps of the run. */
     private double raggedness() throws IOException {
         double smallest = Double.POSITIVE_INFINITY;
-        try (Dataset dataset = Dataset.open(rows, RowKind.PROMPT);
-                Tokenizer tokenizer = ModelDirectory.tokenizer(model)) {
-            TokenizedDataset tokenized = TokenizedDataset.of(dataset, tokenizer, config, MAX_TOKENS, SEED);
+        try (Tokenizer tokenizer = ModelDirectory.tokenizer(model);
+                TokenizedDataset tokenized = TokenizedDataset.open(rows, RowKind.PROMPT,
+                        new RowEncoder(tokenizer, null, config, "the model"), MAX_TOKENS, SEED)) {
             for (int step = 0; step < STEPS; step++) {
                 int[] lengths = tokenized.next(step, PROMPTS)
                     .stream()
