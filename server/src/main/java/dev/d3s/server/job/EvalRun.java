@@ -55,7 +55,7 @@ final class EvalRun implements EvaluationObserver {
             store.forEachRow(eval.id(), summary::add);
             EvalSpec spec = eval.spec();
             EvaluationPlan plan = spec.plan(models.model(spec.model()).directory(),
-                    files.content(files.file(spec.file())));
+                    files.data(spec.file()).orElseThrow(() -> new NotFoundException("file", spec.file())));
             evaluation.run(plan, summary.rows(), this);
             store.end(eval, null);
         } catch (CancellationException e) {
