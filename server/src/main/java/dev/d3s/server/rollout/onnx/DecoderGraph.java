@@ -19,8 +19,8 @@ import dev.d3s.server.rollout.onnx.OnnxGraph.ElementType;
  * head sees, repeats allowed, so that a whole group draws its first tokens from one prefilled prompt; {@code past.<layer>
  * .key|value [B, kvHeads, T, headDim]}, into which GroupQueryAttention writes when the same buffer is pinned as {@code
  * present}. The sampling head adds {@code uniform [R, 1]}, {@code target [R, 1]} (a token to score, or -1),
- * {@code inverse_temperature} and {@code greedy}, and gives {@code token [R]}, {@code logprob [R]} and {@code entropy
- * [R]}.
+ * {@code inverse_temperature [R, 1]}, {@code greedy [R, 1]} and what {@link SamplingGraph.Inputs} says, and gives {@code
+ * token [R]}, {@code logprob [R]} and {@code entropy [R]}.
  *
  * <p>
  * Weights keep the Hugging Face layout {@code [out, in]} and are external initializers; nothing that an optimizer could fold
@@ -68,7 +68,7 @@ final class DecoderGraph {
         }
         String hidden = decoder();
         switch (head) {
-            case SAMPLING, TRUNCATED -> sampling(hidden);
+            case SAMPLING -> sampling(hidden);
             case LOGITS -> graph.output(logits(hidden), "logits", ElementType.FLOAT, "R", config.vocabularySize());
         }
         for (String cache : cacheNames(config)) {
@@ -190,7 +190,7 @@ final class DecoderGraph {
     }
 
     private void sampling(String hidden) {
-        SamplingGraph.Inputs inputs = SamplingGraph.inputs(graph, head == Head.TRUNCATED);
+        SamplingGraph.Inputs inputs = SamplingGraph.inputs(graph);
         // Temperature on the hidden states instead of the logits: the head has no bias, and V is far wider.
         String tempered = graph.node("Mul", List.of(hidden, inputs.inverseTemperature()));
         SamplingGraph.add(graph, logits(tempered), config.vocabularySize(), inputs);

@@ -47,11 +47,15 @@ final class OnnxGraph {
     }
 
     private final GraphProto.Builder graph;
+    /** Where nodes go: the graph, or the branch that is being written. */
+    private GraphProto.Builder open;
     private final Set<String> initializers = new HashSet<>();
     private int values;
+    private int nodes;
 
     OnnxGraph(String name) {
         graph = GraphProto.newBuilder().setName(name);
+        open = graph;
     }
 
     /** @param dimensions a Number where fixed, a String that names it where free */
@@ -134,13 +138,62 @@ final class OnnxGraph {
 
     /** A node with named outputs; an empty name leaves an optional input or output out. */
     void add(String domain, String operator, List<String> inputs, List<String> outputs, AttributeProto... attributes) {
-        graph.addNode(NodeProto.newBuilder()
-            .setName(operator + "_" + graph.getNodeCount())
+        open.addNode(NodeProto.newBuilder()
+            .setName(operator + "_" + nodes++)
             .setDomain(domain)
             .setOpType(operator)
             .addAllInput(inputs)
             .addAllOutput(outputs)
             .addAllAttribute(Arrays.asList(attributes)));
+    }
+
+    /** Writes one branch of {@link #choose}; its values are known inside it only. */
+    @FunctionalInterface
+    interface Branch {
+        /** @return one value for each output */
+        List<String> write();
+    }
+
+    /**
+     * One of two branches, of which only the chosen one is computed. Both see every value that exists already.
+     *
+     * @param condition a scalar
+     * @param types of the outputs
+     */
+    List<String> choose(String condition, List<ElementType> types, Branch then, Branch otherwise) {
+        int number = values++;
+        List<String> names = java.util.stream.IntStream.range(0, types.size())
+            .mapToObj(output -> "If_" + number + "_" + output)
+            .toList();
+        AttributeProto first = branch("then_branch", "then_" + number, types, then);
+        AttributeProto second = branch("else_branch", "else_" + number, types, otherwise);
+        add(ONNX, "If", List.of(condition), names, first, second);
+        return names;
+    }
+
+    private AttributeProto branch(String attribute, String name, List<ElementType> types, Branch branch) {
+        GraphProto.Builder outer = open;
+        GraphProto.Builder inner = GraphProto.newBuilder().setName(name);
+        open = inner;
+        try {
+            List<String> results = branch.write();
+            for (int i = 0; i < types.size(); i++) {
+                String output = name + "_" + i;
+                // A branch hands out values of its own only.
+                add(ONNX, "Identity", List.of(results.get(i)), List.of(output));
+                inner.addOutput(ValueInfoProto.newBuilder()
+                    .setName(output)
+                    .setType(TypeProto.newBuilder()
+                        .setTensorType(TypeProto.Tensor.newBuilder().setElemType(types.get(i).number))));
+            }
+        } finally {
+            open = outer;
+        }
+        return AttributeProto.newBuilder()
+            .setName(attribute)
+            .setType(AttributeProto.AttributeType.GRAPH)
+            .setG(inner)
+            .build();
     }
 
     static AttributeProto with(String name, long value) {

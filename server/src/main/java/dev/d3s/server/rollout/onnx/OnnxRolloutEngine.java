@@ -101,7 +101,7 @@ public final class OnnxRolloutEngine implements RolloutEngine {
             GenerationListener listener, LengthLimit limit) {
         Generation generation = new Generation(config, settings.maxSequenceLength(), requests, sampling, listener,
                 limit);
-        OrtSession session = sessions.session(Sampling.head(sampling));
+        OrtSession session = sessions.session(Head.SAMPLING);
         int concurrency = Math.ceilDiv(generation.completionCount(), workers.size());
         List<Future<?>> running = new ArrayList<>();
         for (DecodeWorker worker : workers) {

@@ -23,17 +23,31 @@ final class SamplingGraph {
 
     private SamplingGraph() {}
 
-    /** Names of the head's inputs; the last three are empty unless the distribution is truncated. */
-    record Inputs(String uniform, String target, String inverseTemperature, String greedy, String topK, String topP,
-            String minP) {}
+    /** The most of a row's likeliest tokens that are sorted before the whole row has to be. */
+    static final int SORTED = 1024;
 
-    static Inputs inputs(OnnxGraph graph, boolean truncated) {
+    /**
+     * Names of the head's inputs: settings of each row, and what is wanted of a few rows beyond that.
+     *
+     * @param selective scalar: whether anything is; if not, the inputs that follow are not looked at
+     * @param selected {@code [Q]} the rows
+     * @param cut {@code [Q, 1]} whether the row is drawn from a distribution cut by the next three
+     * @param topK {@code [Q, 1]} at least 1; V or more for no limit
+     * @param sorted {@code [1]} how many of the likeliest tokens are sorted: at least {@code listed} and every limited topK
+     * @param listed {@code [1]} how many of them are handed out
+     */
+    record Inputs(String uniform, String target, String inverseTemperature, String greedy, String selective,
+            String selected, String cut, String topK, String topP, String minP, String sorted, String listed) {}
+
+    static Inputs inputs(OnnxGraph graph) {
         return new Inputs(graph.input("uniform", ElementType.FLOAT, "R", 1),
                 graph.input("target", ElementType.INT64, "R", 1),
-                graph.input("inverse_temperature", ElementType.FLOAT), graph.input("greedy", ElementType.BOOL),
-                truncated ? graph.input("top_k", ElementType.INT64, 1) : "",
-                truncated ? graph.input("top_p", ElementType.FLOAT) : "",
-                truncated ? graph.input("min_p", ElementType.FLOAT) : "");
+                graph.input("inverse_temperature", ElementType.FLOAT, "R", 1),
+                graph.input("greedy", ElementType.BOOL, "R", 1), graph.input("selective", ElementType.BOOL),
+                graph.input("selected", ElementType.INT64, "Q"), graph.input("cut", ElementType.BOOL, "Q", 1),
+                graph.input("top_k", ElementType.INT64, "Q", 1), graph.input("top_p", ElementType.FLOAT, "Q", 1),
+                graph.input("min_p", ElementType.FLOAT, "Q", 1), graph.input("sorted", ElementType.INT64, 1),
+                graph.input("listed", ElementType.INT64, 1));
     }
 
     /** Tokens per block; the vocabulary is padded to a multiple with entries that have no mass. */
@@ -63,9 +77,12 @@ final class SamplingGraph {
         String sum = rowSum(graph, blockSums);
         String logSum = logarithm(graph, sum);
 
-        String drawn = inputs.topK.isEmpty()
-                ? inverted(graph, eBlocks, blockSums, block, blocks, inputs)
-                : truncated(graph, x, inputs);
+        String whole = inverted(graph, eBlocks, blockSums, block, blocks, inputs);
+        List<String> selective = graph.choose(inputs.selective,
+                List.of(ElementType.INT64, ElementType.INT64, ElementType.FLOAT),
+                () -> new Selected(graph, x, e, sum, logSum, whole, vocabulary, inputs).values(),
+                () -> List.of(whole, nothing(graph, ElementType.INT64), nothing(graph, ElementType.FLOAT)));
+        String drawn = selective.getFirst();
         String likeliest = likeliest(graph, zBlocks, blockMaxima, block);
         String generated = graph.node("Where", List.of(inputs.greedy, likeliest, drawn));
         String scored = graph.node("GreaterOrEqual", List.of(inputs.target, graph.integer(0)));
@@ -79,6 +96,14 @@ final class SamplingGraph {
         graph.output(graph.node("Reshape", List.of(token, flat)), "token", ElementType.INT64, "R");
         graph.output(graph.node("Reshape", List.of(logprob, flat)), "logprob", ElementType.FLOAT, "R");
         graph.output(graph.node("Reshape", List.of(entropy, flat)), "entropy", ElementType.FLOAT, "R");
+        graph.output(selective.get(1), "top_token", ElementType.INT64, "Q", "L");
+        graph.output(selective.get(2), "top_logprob", ElementType.FLOAT, "Q", "L");
+    }
+
+    /** Values {@code [0, 0]}. */
+    private static String nothing(OnnxGraph graph, ElementType type) {
+        String empty = graph.node("ConstantOfShape", List.of(graph.integers(0, 0)));
+        return type == ElementType.INT64 ? graph.node("Cast", List.of(empty), OnnxGraph.with("to", 7)) : empty;
     }
 
     private static String inverted(OnnxGraph graph, String eBlocks, String blockSums, int block, int blocks,
@@ -100,24 +125,104 @@ final class SamplingGraph {
     }
 
     /**
-     * Top-k, then top-p among those renormalised, then min-p, as the field orders them. The k largest are sorted, the
-     * distribution cut to them is inverted with the same one uniform number.
+     * The rows that are drawn from a cut distribution or whose likeliest tokens are listed: the branch that is computed for
+     * them alone. Top-k, then top-p among those renormalised, then min-p, as the field orders them. Only the likeliest
+     * tokens are sorted, unless a row's cut lies behind them; a token drawn is the same either way, because sums run from
+     * the likeliest token on.
      */
-    private static String truncated(OnnxGraph graph, String x, Inputs inputs) {
-        List<String> largest = graph.nodes("", "TopK", 2, List.of(x, inputs.topK), OnnxGraph.with("axis", 1),
-                OnnxGraph.with("largest", 1), OnnxGraph.with("sorted", 1));
-        String mass = graph.node("Exp", List.of(largest.getFirst()));
-        String before = graph.node("CumSum", List.of(mass, graph.integer(1)), OnnxGraph.with("exclusive", 1));
-        String reach = graph.node("Mul", List.of(inputs.topP, rowSum(graph, mass)));
-        // The first token is always kept: before is 0 there, and x is relative to the largest, so its mass is 1.
-        String inTopP = graph.node("Less", List.of(before, reach));
-        String inMinP = graph.node("GreaterOrEqual", List.of(mass, inputs.minP));
-        String kept = graph.node("Where",
-                List.of(graph.node("And", List.of(inTopP, inMinP)), mass, graph.real(0)));
-        String threshold = graph.node("Mul", List.of(inputs.uniform, rowSum(graph, kept)));
-        String last = graph.node("Sub", List.of(inputs.topK, graph.integers(1)));
-        String index = firstAbove(graph, kept, threshold, last);
-        return graph.node("GatherElements", List.of(largest.getLast(), index), OnnxGraph.with("axis", 1));
+    private static final class Selected {
+        private final OnnxGraph graph;
+        private final Inputs inputs;
+        private final String whole;
+        private final String x;
+        private final String e;
+        private final String sum;
+        private final String logSum;
+        private final String uniform;
+        private final int vocabulary;
+
+        Selected(OnnxGraph graph, String x, String e, String sum, String logSum, String whole, int vocabulary,
+                Inputs inputs) {
+            this.graph = graph;
+            this.inputs = inputs;
+            this.vocabulary = vocabulary;
+            this.whole = whole;
+            this.x = row(x);
+            this.e = row(e);
+            this.sum = row(sum);
+            this.logSum = row(logSum);
+            this.uniform = row(inputs.uniform);
+        }
+
+        private String row(String value) {
+            return graph.node("Gather", List.of(value, inputs.selected), OnnxGraph.with("axis", 0));
+        }
+
+        /** Tokens {@code [R, 1]}, listed tokens {@code [Q, L]} and their log-probabilities. */
+        List<String> values() {
+            List<String> largest = largest(inputs.sorted);
+            Draw draw = draw(largest, inputs.sorted);
+            String settled = graph.node("Cast",
+                    List.of(graph.node("ReduceMin",
+                            List.of(graph.node("Cast",
+                                    List.of(graph.node("Or",
+                                            List.of(draw.settled, graph.node("Not", List.of(inputs.cut))))),
+                                    OnnxGraph.with("to", 7))),
+                            OnnxGraph.with("keepdims", 0))),
+                    OnnxGraph.with("to", 9));
+            String token = graph.choose(settled, List.of(ElementType.INT64), () -> List.of(draw.token), () -> {
+                String all = graph.integers(vocabulary);
+                return List.of(draw(largest(all), all).token);
+            }).getFirst();
+            String chosen = graph.node("Where", List.of(inputs.cut, token, row(whole)));
+            String rows = graph.node("Reshape", List.of(inputs.selected, graph.integers(-1, 1)));
+            String drawn = graph.node("ScatterElements", List.of(whole, rows, chosen), OnnxGraph.with("axis", 0));
+            String logprobs = graph.node("Sub", List.of(largest.getFirst(), logSum));
+            return List.of(drawn, listed(largest.getLast()), listed(logprobs));
+        }
+
+        private List<String> largest(String count) {
+            return graph.nodes("", "TopK", 2, List.of(x, count), OnnxGraph.with("axis", 1),
+                    OnnxGraph.with("largest", 1), OnnxGraph.with("sorted", 1));
+        }
+
+        private String listed(String value) {
+            return graph.node("Slice", List.of(value, graph.integers(0), inputs.listed, graph.integers(1)));
+        }
+
+        /** @param settled {@code [Q, 1]} whether no token behind the sorted ones can be kept */
+        private record Draw(String token, String settled) {}
+
+        private Draw draw(List<String> largest, String count) {
+            String last = graph.node("Sub", List.of(count, graph.integers(1)));
+            String rank = graph.node("Range",
+                    List.of(graph.integer(0), graph.node("Squeeze", List.of(count)), graph.integer(1)));
+            String mass = graph.node("Where",
+                    List.of(graph.node("Less", List.of(rank, inputs.topK)),
+                            graph.node("GatherElements", List.of(e, largest.getLast()), OnnxGraph.with("axis", 1)),
+                            graph.real(0)));
+            String cumulative = cumulativeSum(graph, mass);
+            String sorted = graph.node("Gather", List.of(cumulative, last), OnnxGraph.with("axis", 1));
+            String limited = graph.node("LessOrEqual", List.of(inputs.topK, count));
+            String total = graph.node("Where", List.of(limited, sorted, sum));
+            String reach = graph.node("Mul", List.of(inputs.topP, total));
+            String before = graph.node("CumSum", List.of(mass, graph.integer(1)), OnnxGraph.with("exclusive", 1));
+            // The first token is always kept: before is 0 there, and its mass is 1, because x is relative to it.
+            String kept = graph.node("Where",
+                    List.of(graph.node("And",
+                            List.of(graph.node("Less", List.of(before, reach)),
+                                    graph.node("GreaterOrEqual", List.of(mass, inputs.minP)))),
+                            mass, graph.real(0)));
+            String keptSum = graph.node("Gather", List.of(cumulativeSum(graph, kept), last), OnnxGraph.with("axis", 1));
+            String index = firstAbove(graph, kept, graph.node("Mul", List.of(uniform, keptSum)), last);
+            String token = graph.node("GatherElements", List.of(largest.getLast(), index), OnnxGraph.with("axis", 1));
+            String least = graph.node("Gather", List.of(mass, last), OnnxGraph.with("axis", 1));
+            String settled = graph.node("Or",
+                    List.of(limited, graph.node("Or",
+                            List.of(graph.node("GreaterOrEqual", List.of(sorted, reach)),
+                                    graph.node("Less", List.of(least, inputs.minP))))));
+            return new Draw(token, settled);
+        }
     }
 
     /** Index of the first entry at which the running sum exceeds the threshold; never one behind the last mass. */

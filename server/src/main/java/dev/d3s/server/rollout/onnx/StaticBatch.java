@@ -86,7 +86,8 @@ final class StaticBatch implements AutoCloseable {
         List<OnnxTensor> tensors = new ArrayList<>();
         Set<String> present = new LinkedHashSet<>();
         OrtSession.@Nullable Result previous = null;
-        try (Sampling sampling = new Sampling(SamplingSettings.of(tokens, 1, 0), config)) {
+        try (Sampling sampling = Sampling.of(config, SamplingSettings.of(tokens, 1, 0), rows);
+                Sampling.Inputs settings = sampling.inputs(rows)) {
             Map<String, OnnxTensor> inputs = new LinkedHashMap<>();
             Map<String, OnnxTensor> outputs = new LinkedHashMap<>();
             List<OnnxTensor> buffers = cache.tensors(0, rows);
@@ -111,7 +112,7 @@ final class StaticBatch implements AutoCloseable {
             if (head == Head.LOGITS) {
                 outputs.put("logits", kept(tensors, tensor(logits, rows, config.vocabularySize())));
             } else {
-                inputs.putAll(sampling.inputs());
+                inputs.putAll(settings.tensors());
                 inputs.put("target", kept(tensors, tensor(target, rows, 1)));
                 inputs.put("uniform", kept(tensors, tensor(uniform, rows, 1)));
                 outputs.put("token", kept(tensors, tensor(token, rows)));
