@@ -1,6 +1,7 @@
 package dev.d3s.server.rollout;
 
 import java.util.List;
+import java.util.function.LongSupplier;
 
 import dev.d3s.server.model.TokenScores;
 
@@ -35,6 +36,16 @@ public interface RolloutEngine extends AutoCloseable {
 
     /** Takes over the weights' present values. Called after each policy update. */
     void refresh();
+
+    /**
+     * From now on, clients get turns during {@link #generate} calls, of at most the limits' share of their time. They change
+     * nothing about what those calls give. Their tokens come from the weights of the call in which they are drawn; what is
+     * not done when a call ends goes on in the next one.
+     *
+     * @param version of the present weights
+     * @return where clients send their requests; closed with this engine at the latest
+     */
+    ServingEngine serve(ServingLimits limits, LongSupplier version);
 
     /** How weights are taken over and why: for the log and for a job's state, so that a resumed job does the same. */
     RefreshMode refreshMode();

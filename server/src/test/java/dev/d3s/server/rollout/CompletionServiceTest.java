@@ -101,6 +101,11 @@ class CompletionServiceTest {
             public void refresh() {}
 
             @Override
+            public dev.d3s.server.rollout.ServingEngine serve(ServingLimits limits, java.util.function.LongSupplier version) {
+                throw new UnsupportedOperationException();
+            }
+
+            @Override
             public RefreshMode refreshMode() {
                 return RefreshMode.RECREATE;
             }

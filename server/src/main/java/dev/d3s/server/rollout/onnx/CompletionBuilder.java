@@ -49,6 +49,11 @@ final class CompletionBuilder {
         length++;
     }
 
+    /** Puts the tokens so far at the end of a longer array. */
+    void copyTokens(int[] target, int from) {
+        System.arraycopy(tokens, 0, target, from, length);
+    }
+
     Completion completion(FinishReason reason) {
         return new Completion(identity, Arrays.copyOf(tokens, length), Arrays.copyOf(logprobs, length),
                 Arrays.copyOf(entropies, length), reason);

@@ -3,6 +3,8 @@ package dev.d3s.server.rollout.onnx;
 import java.util.Arrays;
 import java.util.List;
 
+import org.jspecify.annotations.Nullable;
+
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtSession;
 import dev.d3s.server.model.ModelConfig;
@@ -56,19 +58,29 @@ final class DecodeWorker implements AutoCloseable {
         member = new int[slots];
     }
 
-    /** Takes part in a generate call until there is nothing left to begin or to continue. */
-    void run(Generation generation, OrtSession session, int concurrency) throws OrtException {
+    /**
+     * Takes part in a generate call until there is nothing left to begin or to continue.
+     *
+     * @param visitor clients who get turns meanwhile
+     */
+    void run(Generation generation, OrtSession session, int concurrency, Guests.@Nullable Visitor visitor)
+            throws OrtException {
         used = 0;
         shelved = -1;
         decoder.settings(generation.sampling());
         int room = Math.clamp(concurrency, 1, slots);
         while (true) {
             generation.checkStopped();
+            long begin = visitor == null ? 0 : System.nanoTime();
             refill(generation, session, room);
-            if (used == 0) {
+            if (used > 0) {
+                step(generation, session);
+            } else if (visitor == null || !generation.isOpen() || !visitor.idle(session)) {
                 return;
             }
-            step(generation, session);
+            if (visitor != null && used > 0) {
+                visitor.worked(System.nanoTime() - begin, session);
+            }
         }
     }
 

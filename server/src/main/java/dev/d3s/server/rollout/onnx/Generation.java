@@ -28,6 +28,7 @@ final class Generation {
     private final Completion[][] completions;
     private final CompletionGroup[] groups;
     private final AtomicInteger[] open;
+    private final AtomicInteger remaining;
     private volatile boolean stopped;
 
     /** @param positions T: prompt and completion together */
@@ -44,7 +45,7 @@ final class Generation {
         open = new AtomicInteger[requests.size()];
         for (int i = 0; i < requests.size(); i++) {
             GenerationRequest request = requests.get(i);
-            checkPrompt(request.prompt(), context);
+            checkPrompt(config, context, request.prompt());
             int room = Math.min(sampling.maxTokens(), context - request.prompt().length);
             builders[i] = new CompletionBuilder[request.groupSize()];
             completions[i] = new Completion[request.groupSize()];
@@ -56,9 +57,11 @@ final class Generation {
             groups[i] = new CompletionGroup(request.prompt(), List.of());
         }
         queue = new WorkQueue(requests);
+        remaining = new AtomicInteger(completionCount());
     }
 
-    private void checkPrompt(int[] prompt, int context) {
+    /** @param context most tokens of prompt and completion together */
+    static void checkPrompt(ModelConfig config, int context, int[] prompt) {
         if (prompt.length == 0) {
             throw new D3sException(ErrorCategory.USER, "prompt_empty",
                     "A prompt has no tokens; it needs at least one.");
@@ -132,11 +135,17 @@ final class Generation {
     }
 
     private void finish(int request, int member, FinishReason reason) {
+        remaining.decrementAndGet();
         completions[request][member] = builders[request][member].completion(reason);
         if (open[request].decrementAndGet() == 0) {
             groups[request] = new CompletionGroup(prompt(request), Arrays.asList(completions[request]));
             listener.finished(request, groups[request]);
         }
+    }
+
+    /** Whether completions are still to come. */
+    boolean isOpen() {
+        return remaining.get() > 0;
     }
 
     /** Makes every worker stop at its next step. */

@@ -15,7 +15,8 @@ import dev.d3s.spi.ErrorCategory;
 /**
  * The keys and values of one worker's slots: for each layer two buffers {@code [slots, kvHeads, T, headDim]}, in which a
  * range of slots is a contiguous tensor that needs no copy. ONNX Runtime reads the past from and writes the present to the
- * same memory. Outside the Java heap and its limits; closed by the worker.
+ * same memory. Memory is taken as it is written, so what a slot costs is what was put into it. Outside the Java heap and its
+ * limits; closed by the worker.
  */
 final class KeyValueBuffers implements AutoCloseable {
     private final ModelConfig config;
@@ -38,7 +39,7 @@ final class KeyValueBuffers implements AutoCloseable {
         }
         try {
             for (int i = 0; i < names.size(); i++) {
-                buffers.add(arena.allocate(slots * slotBytes, 64));
+                buffers.add(LazyMemory.allocate(slots * slotBytes, arena));
             }
         } catch (OutOfMemoryError e) {
             arena.close();
@@ -71,6 +72,18 @@ final class KeyValueBuffers implements AutoCloseable {
                 .asFloatBuffer(), shape));
         }
         return tensors;
+    }
+
+    /** Gives the memory of a slot back to the operating system; its values are undefined from here on. */
+    void release(int slot) {
+        for (MemorySegment buffer : buffers) {
+            LazyMemory.release(buffer.asSlice(slot * slotBytes, slotBytes));
+        }
+    }
+
+    /** Bytes of one position of one sequence in all layers. */
+    static long positionBytes(ModelConfig config) {
+        return 2L * config.layers() * config.keyValueHeads() * config.headDim() * Float.BYTES;
     }
 
     /** Copies the first positions of a slot to another. */

@@ -7,6 +7,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.LongSupplier;
 
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +22,8 @@ import dev.d3s.server.rollout.GenerationRequest;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
 import dev.d3s.server.rollout.SamplingSettings;
+import dev.d3s.server.rollout.ServingEngine;
+import dev.d3s.server.rollout.ServingLimits;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
@@ -42,6 +45,7 @@ public final class OnnxRolloutEngine implements RolloutEngine {
     private final @Nullable RefreshMeasurement measurement;
     private final List<DecodeWorker> workers = new ArrayList<>();
     private final ExecutorService threads;
+    private volatile @Nullable Guests guests;
 
     private OnnxRolloutEngine(ModelConfig config, OnnxRolloutSettings settings, DecoderSessions sessions,
             @Nullable RefreshMeasurement measurement) {
@@ -60,17 +64,22 @@ public final class OnnxRolloutEngine implements RolloutEngine {
      * @throws D3sException when the model's shape is not supported or memory runs out
      */
     public static OnnxRolloutEngine open(ModelConfig config, Weights weights, OnnxRolloutSettings settings) {
-        if (config.headDim() % HEAD_STEP != 0) {
-            throw new D3sException(ErrorCategory.USER, "unsupported_model", "The model's head dimension is "
-                    + config.headDim() + ", but the rollout engine needs a multiple of " + HEAD_STEP + ".");
-        }
+        checkShape(config);
         RefreshMode mode = settings.refreshMode();
         if (mode != null) {
-            return open(config, settings, new DecoderSessions(config, weights, settings.maxSequenceLength(), mode,
+            return open(config, settings, new DecoderSessions(config, weights,
+                    OnnxRolloutSettings.guestPositions(config, settings.maxSequenceLength()), mode,
                     settings.intraOpThreads()), null);
         }
         RefreshCalibration.Outcome outcome = RefreshCalibration.measure(config, weights, settings);
         return open(config, settings, outcome.sessions(), outcome.measurement());
+    }
+
+    static void checkShape(ModelConfig config) {
+        if (config.headDim() % HEAD_STEP != 0) {
+            throw new D3sException(ErrorCategory.USER, "unsupported_model", "The model's head dimension is "
+                    + config.headDim() + ", but the rollout engine needs a multiple of " + HEAD_STEP + ".");
+        }
     }
 
     private static OnnxRolloutEngine open(ModelConfig config, OnnxRolloutSettings settings, DecoderSessions sessions,
@@ -104,10 +113,13 @@ public final class OnnxRolloutEngine implements RolloutEngine {
         OrtSession session = sessions.session(Head.SAMPLING);
         int concurrency = Math.ceilDiv(generation.completionCount(), workers.size());
         List<Future<?>> running = new ArrayList<>();
-        for (DecodeWorker worker : workers) {
+        Guests present = guests;
+        for (int i = 0; i < workers.size(); i++) {
+            DecodeWorker worker = workers.get(i);
+            Guests.@Nullable Visitor visitor = present == null ? null : present.visitor(i);
             running.add(threads.submit(() -> {
                 try {
-                    worker.run(generation, session, concurrency);
+                    worker.run(generation, session, concurrency, visitor);
                 } catch (OrtException e) {
                     generation.stop();
                     throw OnnxRuntime.failure("generating", e);
@@ -175,7 +187,19 @@ public final class OnnxRolloutEngine implements RolloutEngine {
 
     @Override
     public void refresh() {
+        Guests present = guests;
+        if (present != null) {
+            present.suspend();
+        }
         sessions.refresh();
+    }
+
+    @Override
+    public ServingEngine serve(ServingLimits limits, LongSupplier version) {
+        Guests opened = new Guests(config, OnnxRolloutSettings.guestPositions(config, settings.maxSequenceLength()),
+                workers.size(), limits, version);
+        guests = opened;
+        return opened;
     }
 
     @Override
@@ -191,6 +215,10 @@ public final class OnnxRolloutEngine implements RolloutEngine {
     @Override
     public void close() {
         threads.close();
+        Guests present = guests;
+        if (present != null) {
+            present.free();
+        }
         workers.forEach(DecodeWorker::close);
         sessions.close();
     }

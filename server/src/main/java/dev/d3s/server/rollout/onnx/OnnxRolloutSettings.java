@@ -5,6 +5,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ParameterLayout;
 import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.server.rollout.ServingLimits;
 
 /**
  * How the engine uses the machine. None of it changes what is generated, except that the two refresh modes may differ in
@@ -20,6 +21,7 @@ import dev.d3s.server.rollout.RefreshMode;
 public record OnnxRolloutSettings(int workers, int intraOpThreads, int slotsPerWorker, int maxSequenceLength,
         @Nullable RefreshMode refreshMode, long expectedTokensPerRefresh) {
     private static final int SLOTS = 64;
+    private static final int GUEST_POSITIONS = 8192;
     private static final long CACHE_BYTES = 2L << 30;
     /** Above this many parameters a step streams so much memory that threads had better share it. */
     private static final long LARGE_MODEL = 100_000_000L;
@@ -52,6 +54,26 @@ public record OnnxRolloutSettings(int workers, int intraOpThreads, int slotsPerW
         int slots = Math.clamp(Math.min(bySize, byBuffer), 1, SLOTS);
         return new OnnxRolloutSettings(workers, large ? Math.max(1, cores) : 1, slots, positions, null,
                 expectedTokensPerRefresh);
+    }
+
+    /**
+     * For many clients of a model: slots as long as the model's context, or as all of the memory for keys and values, since
+     * they take memory only for what is in them.
+     */
+    public static OnnxRolloutSettings forServing(ModelConfig config, int cores, ServingLimits limits) {
+        boolean large = ParameterLayout.parameterCount(config) > LARGE_MODEL;
+        int workers = large ? 1 : Math.clamp(cores, 1, limits.slots());
+        long most = limits.memory() / KeyValueBuffers.positionBytes(config);
+        int positions = (int) Math.max(2, Math.min(most, config.contextLength()));
+        long byBuffer = Integer.MAX_VALUE / KeyValueBuffers.slotBytes(config, positions) - 2;
+        int slots = (int) Math.clamp(byBuffer, 1, Math.ceilDiv(limits.slots(), workers));
+        return new OnnxRolloutSettings(workers, large ? Math.max(1, cores) : 1, slots, positions,
+                RefreshMode.RECREATE, Long.MAX_VALUE);
+    }
+
+    /** T of a slot for clients of a job's policy, whose own slots have only as many positions as its longest rollout. */
+    static int guestPositions(ModelConfig config, int positions) {
+        return Math.max(positions, Math.min(config.contextLength(), GUEST_POSITIONS));
     }
 
     /** The same with a fixed refresh mode. */

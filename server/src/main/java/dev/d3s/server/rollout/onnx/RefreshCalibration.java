@@ -28,12 +28,13 @@ final class RefreshCalibration {
 
     static Outcome measure(ModelConfig config, Weights weights, OnnxRolloutSettings settings) {
         int positions = settings.maxSequenceLength();
-        DecoderSessions inPlace = new DecoderSessions(config, weights, positions, RefreshMode.IN_PLACE,
+        int rotary = OnnxRolloutSettings.guestPositions(config, positions);
+        DecoderSessions inPlace = new DecoderSessions(config, weights, rotary, RefreshMode.IN_PLACE,
                 settings.intraOpThreads());
         List<DecoderSessions> unwanted = new ArrayList<>(List.of(inPlace));
         try {
             long begin = System.nanoTime();
-            DecoderSessions recreated = new DecoderSessions(config, weights, positions, RefreshMode.RECREATE,
+            DecoderSessions recreated = new DecoderSessions(config, weights, rotary, RefreshMode.RECREATE,
                     settings.intraOpThreads());
             double recreateSeconds = (System.nanoTime() - begin) * 1e-9;
             unwanted.add(recreated);
@@ -76,7 +77,7 @@ final class RefreshCalibration {
                 List.of(new GenerationRequest(new int[]{0}, identities)), SamplingSettings.of(tokens, 1, 0),
                 GenerationListener.NONE, LengthLimit.NONE);
         long begin = System.nanoTime();
-        worker.run(generation, sessions.session(Head.SAMPLING), identities.length);
+        worker.run(generation, sessions.session(Head.SAMPLING), identities.length, null);
         return (System.nanoTime() - begin) * 1e-9;
     }
 
