@@ -43,8 +43,8 @@ class OnnxServingEngineTest {
     private static final int CONTEXT = 1024;
     private static final ServingLimits LIMITS = new ServingLimits(8, 1L << 30, 4096, 0.125);
 
-    private final ModelConfig config = new ModelConfig(300, 32, 2, 4, 2, 16, 48, CONTEXT, 10_000, 1e-6, true, List.of(3));
-    private final ModelConfig endless = new ModelConfig(300, 32, 2, 4, 2, 16, 48, CONTEXT, 10_000, 1e-6, true,
+    private final ModelConfig config = ModelConfig.qwen2(300, 32, 2, 4, 2, 16, 48, CONTEXT, 10_000, 1e-6, true, List.of(3));
+    private final ModelConfig endless = ModelConfig.qwen2(300, 32, 2, 4, 2, 16, 48, CONTEXT, 10_000, 1e-6, true,
             List.of());
     private final RandomWeights weights = new RandomWeights(config, 1, 0.2);
 
