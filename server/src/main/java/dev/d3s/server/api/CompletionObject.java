@@ -2,6 +2,7 @@ package dev.d3s.server.api;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -13,13 +14,15 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
-import dev.d3s.server.api.CompletionEndpoint.Finish;
-import dev.d3s.server.api.CompletionEndpoint.Piece;
+import dev.d3s.server.rollout.CompletionResult.Piece;
+import dev.d3s.server.rollout.CompletionResult.Top;
+import dev.d3s.server.rollout.FinishReason;
 
 /** {@code text_completion}: an answer, or one chunk of a streamed one. */
 @JsonNaming(SnakeCaseStrategy.class)
 @Schema(name = "Completion")
-record CompletionObject(String id, String object, long created, String model, List<Choice> choices,
+record CompletionObject(String id, String object, long created, String model,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable String systemFingerprint, List<Choice> choices,
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Usage usage) {
 
     /**
@@ -34,31 +37,57 @@ record CompletionObject(String id, String object, long created, String model, Li
 
     @JsonNaming(SnakeCaseStrategy.class)
     @Schema(name = "CompletionLogprobs")
-    record Logprobs(List<String> tokens, List<Double> tokenLogprobs, List<Map<String, Double>> topLogprobs,
-            List<Integer> textOffset) {
-        /** @param offset characters before the piece */
-        static Logprobs of(Piece piece, int offset) {
-            List<Double> values = new ArrayList<>();
-            List<Map<String, Double>> top = new ArrayList<>();
+    record Logprobs(List<String> tokens, List<@Nullable Double> tokenLogprobs,
+            List<@Nullable Map<String, Double>> topLogprobs, List<Integer> textOffset) {
+        /** @param offset characters before the first piece */
+        static Logprobs of(int offset, Piece... pieces) {
+            List<String> tokens = new ArrayList<>();
+            List<@Nullable Double> values = new ArrayList<>();
+            List<@Nullable Map<String, Double>> top = new ArrayList<>();
             List<Integer> offsets = new ArrayList<>();
             int position = offset;
-            for (int token = 0; token < piece.tokens().length; token++) {
-                double logprob = piece.logprobs()[token];
-                values.add(logprob);
-                top.add(Map.of(piece.tokenTexts().get(token), logprob));
-                offsets.add(position);
-                position += piece.tokenTexts().get(token).length();
+            for (Piece piece : pieces) {
+                for (int token = 0; token < piece.tokens().length; token++) {
+                    String text = piece.pieces().get(token);
+                    float logprob = piece.logprobs()[token];
+                    tokens.add(text);
+                    // The first token of a prompt has none.
+                    values.add(Float.isNaN(logprob) ? null : (Double) (double) logprob);
+                    top.add(Float.isNaN(logprob) ? null : likeliest(text, logprob, piece, token));
+                    offsets.add(position);
+                    position += text.length();
+                }
             }
-            return new Logprobs(piece.tokenTexts(), values, top, offsets);
+            return new Logprobs(tokens, values, top, offsets);
+        }
+
+        /** The likeliest tokens and the one that is there; of several with the same text, the likeliest. */
+        private static Map<String, Double> likeliest(String text, double logprob, Piece piece, int token) {
+            Map<String, Double> all = new LinkedHashMap<>();
+            Top top = piece.top().isEmpty() ? Top.NONE : piece.top().get(token);
+            for (int i = 0; i < top.tokens().length; i++) {
+                all.putIfAbsent(top.texts().get(i), (double) top.logprobs()[i]);
+            }
+            if (Arrays.stream(top.tokens()).noneMatch(id -> id == piece.tokens()[token])) {
+                all.putIfAbsent(text, logprob);
+            }
+            return all;
         }
     }
 
     @JsonNaming(SnakeCaseStrategy.class)
     @Schema(name = "CompletionUsage")
-    record Usage(int promptTokens, int completionTokens, int totalTokens) {}
+    record Usage(int promptTokens, int completionTokens, int totalTokens) {
+        static Usage of(dev.d3s.server.rollout.CompletionResult.Usage usage) {
+            return new Usage(usage.promptTokens(), usage.completionTokens(), usage.totalTokens());
+        }
+    }
 
-    static String word(Finish finish) {
-        return finish.name().toLowerCase(Locale.ROOT);
+    static String word(FinishReason reason) {
+        return switch (reason) {
+            case STOP, CANCELLED -> "stop";
+            case LENGTH -> FinishReason.LENGTH.name().toLowerCase(Locale.ROOT);
+        };
     }
 
     static List<Integer> ids(int[] tokens) {

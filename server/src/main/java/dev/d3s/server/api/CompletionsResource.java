@@ -1,12 +1,10 @@
 package dev.d3s.server.api;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.CancellationException;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 import jakarta.inject.Inject;
 import jakarta.ws.rs.Consumes;
@@ -23,18 +21,16 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
-import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
-import dev.d3s.server.api.CompletionEndpoint.Finished;
-import dev.d3s.server.api.CompletionEndpoint.Piece;
-import dev.d3s.server.api.CompletionEndpoint.PromptCompletions;
 import dev.d3s.server.api.CompletionObject.Choice;
 import dev.d3s.server.api.CompletionObject.Logprobs;
 import dev.d3s.server.api.CompletionObject.Usage;
-import dev.d3s.server.api.Wire.ErrorObject;
-import dev.d3s.server.job.ModelCatalog;
-import dev.d3s.spi.D3sException;
+import dev.d3s.server.rollout.CompletionListener;
+import dev.d3s.server.rollout.CompletionResult;
+import dev.d3s.server.rollout.CompletionResult.Piece;
+import dev.d3s.server.rollout.Completions;
+import dev.d3s.server.rollout.FinishReason;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 
 /** Sampling from any model. */
@@ -42,15 +38,13 @@ import io.smallrye.common.annotation.RunOnVirtualThread;
 @Tag(name = "Completions")
 @RunOnVirtualThread
 class CompletionsResource {
-    private static final Logger LOG = Logger.getLogger(CompletionsResource.class);
-
-    private final CompletionEndpoint endpoint;
-    private final ModelCatalog models;
+    private final Completions completions;
+    private final ServedModels models;
     private final RequestJson json;
 
     @Inject
-    CompletionsResource(CompletionEndpoint endpoint, ModelCatalog models, RequestJson json) {
-        this.endpoint = endpoint;
+    CompletionsResource(Completions completions, ServedModels models, RequestJson json) {
+        this.completions = completions;
         this.models = models;
         this.json = json;
     }
@@ -64,123 +58,99 @@ class CompletionsResource {
     @RequestBody(content = @Content(schema = @Schema(implementation = Object.class), examples = @ExampleObject(name = "greedy", value = "{\"model\": \"arithmetic-base\", \"prompt\": \"12+34=\", \"max_tokens\": 32, \"temperature\": 0}")))
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = CompletionObject.class)))
     public Response complete(String body) {
-        CompletionRequest request = CompletionRequest.read(json.read(body), models);
+        CompletionBody request = CompletionBody.read(json.read(body), models);
+        AtomicBoolean gone = ClientGone.watch();
         String id = "cmpl-" + UUID.randomUUID().toString().replace("-", "");
         if (request.stream()) {
-            return new Streamed(request, id).response();
+            return new Streamed(request, id, gone).response(json, completions);
         }
-        List<PromptCompletions> results = endpoint.complete(request.call(), (prompt, completion, piece) -> true);
-        List<Choice> choices = new ArrayList<>();
-        for (PromptCompletions result : results) {
-            for (Finished finished : result.completions()) {
-                choices.add(choice(request, choices.size(), result, finished));
+        CompletionResult result = completions.complete(request.request(), new CompletionListener() {
+            @Override
+            public boolean cancelled() {
+                return gone.get();
             }
+        });
+        List<Choice> choices = new ArrayList<>();
+        for (CompletionResult.Choice choice : result.choices()) {
+            choices.add(choice(request, choices.size(), result.prompts().get(choice.prompt()), choice));
         }
-        return Response.ok(object(request, id, choices, usage(results)), MediaType.APPLICATION_JSON_TYPE).build();
+        return Response
+            .ok(object(request, id, result.weights(), choices, Usage.of(result.usage())),
+                    MediaType.APPLICATION_JSON_TYPE)
+            .build();
     }
 
-    private static Choice choice(CompletionRequest request, int index, PromptCompletions result, Finished finished) {
-        Piece whole = finished.whole();
-        return new Choice(request.echo() ? result.promptText() + whole.text() : whole.text(), index,
-                request.logprobs() ? Logprobs.of(whole, 0) : null, CompletionObject.word(finished.finish()),
-                request.returnTokenIds() ? CompletionObject.ids(whole.tokens()) : null,
-                request.returnTokenIds() ? CompletionObject.ids(result.promptTokens()) : null);
+    private static Choice choice(CompletionBody body, int index, CompletionResult.Prompt prompt,
+            CompletionResult.Choice choice) {
+        Piece whole = choice.whole();
+        Piece scored = prompt.scored();
+        Logprobs logprobs = !body.logprobs()
+                ? null
+                : scored == null ? Logprobs.of(0, whole) : Logprobs.of(0, scored, whole);
+        return new Choice(body.echo() ? prompt.text() + whole.text() : whole.text(), index, logprobs,
+                CompletionObject.word(choice.finishReason()),
+                body.returnTokenIds() ? CompletionObject.ids(whole.tokens()) : null,
+                body.returnTokenIds() ? CompletionObject.ids(prompt.tokens()) : null);
     }
 
-    private static CompletionObject object(CompletionRequest request, String id, List<Choice> choices,
-            @Nullable Usage usage) {
-        return new CompletionObject(id, "text_completion", System.currentTimeMillis() / 1000, request.call().model(),
+    private static CompletionObject object(CompletionBody body, String id, @Nullable String weights,
+            List<Choice> choices, @Nullable Usage usage) {
+        return new CompletionObject(id, "text_completion", System.currentTimeMillis() / 1000, body.model(), weights,
                 choices, usage);
     }
 
-    private static Usage usage(List<PromptCompletions> results) {
-        int prompt = 0;
-        int completion = 0;
-        for (PromptCompletions result : results) {
-            prompt += result.promptTokens().length;
-            for (Finished finished : result.completions()) {
-                completion += finished.whole().tokens().length;
-            }
-        }
-        return new Usage(prompt, completion, prompt + completion);
-    }
-
     /** One streamed answer: a chunk per piece, a last chunk per completion, usage when asked for, then {@code [DONE]}. */
-    private final class Streamed {
-        private final CompletionRequest request;
+    private static final class Streamed extends StreamedAnswer {
+        private final CompletionBody body;
         private final String id;
         private final int[] offsets;
-        private final ReentrantLock lock = new ReentrantLock();
+        private final CompletionResult.@Nullable Prompt[] prompts;
 
-        Streamed(CompletionRequest request, String id) {
-            this.request = request;
+        Streamed(CompletionBody body, String id, AtomicBoolean gone) {
+            super(body.request(), gone);
+            this.body = body;
             this.id = id;
-            this.offsets = new int[request.call().prompts().size() * request.call().completions()];
+            offsets = new int[body.request().prompts().size() * body.request().n()];
+            prompts = new CompletionResult.@Nullable Prompt[body.request().prompts().size()];
         }
 
-        Response response() {
-            return EventStream.response(this::write);
-        }
-
-        private void write(EventStream stream) throws IOException {
-            try {
-                List<PromptCompletions> results = endpoint.complete(request.call(), new CompletionEndpoint.Listener() {
-                    @Override
-                    public void accepted(int prompt, int[] tokens, String text) {
-                        if (request.echo()) {
-                            for (int completion = 0; completion < request.call().completions(); completion++) {
-                                piece(stream, prompt, completion, new Piece(text, new int[0], List.of(), new float[0]));
-                            }
-                        }
-                    }
-
-                    @Override
-                    public boolean generated(int prompt, int completion, Piece piece) {
-                        return piece(stream, prompt, completion, piece);
-                    }
-                });
-                int index = 0;
-                for (PromptCompletions result : results) {
-                    for (Finished finished : result.completions()) {
-                        chunk(stream, new Choice("", index++, null, CompletionObject.word(finished.finish()), null,
-                                request.returnTokenIds() ? CompletionObject.ids(result.promptTokens()) : null));
-                    }
+        @Override
+        void prompt(int prompt, CompletionResult.Prompt accepted) throws IOException {
+            prompts[prompt] = accepted;
+            if (body.echo()) {
+                Piece scored = accepted.scored();
+                int n = body.request().n();
+                for (int choice = prompt * n; choice < (prompt + 1) * n; choice++) {
+                    piece(choice, scored == null
+                            ? new Piece(accepted.text(), new int[0], List.of(), new float[0], List.of())
+                            : scored);
                 }
-                if (request.streamUsage()) {
-                    stream.event(null, json.write(object(request, id, List.of(), usage(results))));
-                }
-            } catch (CancellationException e) {
-                return; // the client went away
-            } catch (D3sException e) {
-                if (!stream.begun()) {
-                    throw e; // it can still be answered with a status
-                }
-                LOG.debug("A streamed completion failed.", e);
-                stream.event(null, json.write(ErrorObject.of(e)));
-            }
-            stream.event(null, "[DONE]");
-        }
-
-        /** Called on engine threads: one at a time from here on. */
-        private boolean piece(EventStream stream, int prompt, int completion, Piece piece) {
-            int index = prompt * request.call().completions() + completion;
-            lock.lock();
-            try {
-                chunk(stream,
-                        new Choice(piece.text(), index,
-                                request.logprobs() ? Logprobs.of(piece, offsets[index]) : null, null,
-                                request.returnTokenIds() ? CompletionObject.ids(piece.tokens()) : null, null));
-                offsets[index] += piece.text().length();
-                return true;
-            } catch (IOException | UncheckedIOException e) {
-                return false;
-            } finally {
-                lock.unlock();
             }
         }
 
-        private void chunk(EventStream stream, Choice choice) throws IOException {
-            stream.event(null, json.write(object(request, id, List.of(choice), null)));
+        @Override
+        void piece(int choice, Piece piece) throws IOException {
+            chunk(new Choice(piece.text(), choice, body.logprobs() ? Logprobs.of(offsets[choice], piece) : null, null,
+                    body.returnTokenIds() ? CompletionObject.ids(piece.tokens()) : null, null));
+            offsets[choice] += piece.text().length();
+        }
+
+        @Override
+        void end(int choice, FinishReason reason) throws IOException {
+            CompletionResult.Prompt prompt = prompts[choice / body.request().n()];
+            chunk(new Choice("", choice, null, CompletionObject.word(reason), null,
+                    body.returnTokenIds() && prompt != null ? CompletionObject.ids(prompt.tokens()) : null));
+        }
+
+        @Override
+        void end(CompletionResult result) throws IOException {
+            if (body.streamUsage()) {
+                write(object(body, id, result.weights(), List.of(), Usage.of(result.usage())));
+            }
+        }
+
+        private void chunk(Choice choice) throws IOException {
+            write(object(body, id, null, List.of(choice), null));
         }
     }
 }

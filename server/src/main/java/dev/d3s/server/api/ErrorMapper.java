@@ -13,6 +13,7 @@ import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
 
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.job.ConflictException;
+import dev.d3s.server.rollout.BusyException;
 import dev.d3s.server.job.InvalidRequestException;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.InvalidConfigException;
@@ -25,6 +26,13 @@ final class ErrorMapper {
     public Response failure(D3sException e) {
         if (e instanceof InvalidRequestException invalid) {
             return response(400, ErrorObject.of(invalid));
+        }
+        if (e instanceof BusyException busy) {
+            return Response.status(429)
+                .header("Retry-After", busy.retryAfterSeconds())
+                .type(MediaType.APPLICATION_JSON_TYPE)
+                .entity(ErrorObject.of("rate_limit_error", e.code(), e.text()))
+                .build();
         }
         if (e instanceof InvalidConfigException) {
             return response(400, ErrorObject.of("invalid_request_error", e.code(), e.text()));

@@ -44,12 +44,14 @@ class ModelsResource {
     private final ModelCatalog models;
     private final ModelRegistry registry;
     private final RequestJson json;
+    private final ServedModels served;
 
     @Inject
-    ModelsResource(ModelCatalog models, ModelRegistry registry, RequestJson json) {
+    ModelsResource(ModelCatalog models, ModelRegistry registry, RequestJson json, ServedModels served) {
         this.models = models;
         this.registry = registry;
         this.json = json;
+        this.served = served;
     }
 
     @POST
@@ -68,16 +70,16 @@ class ModelsResource {
     }
 
     @GET
-    @Operation(summary = "List base models, fine-tuned models and checkpoints")
+    @Operation(summary = "List base models, fine-tuned models, checkpoints, and policies in training")
     public Listing<ModelObject> list() {
-        return Listing.of(new Page<>(models.models(), false), ModelObject::of, Model::id);
+        return Listing.of(new Page<>(served.models(), false), ModelObject::of, Model::id);
     }
 
     @GET
     @Path("/{id}")
     @Operation(summary = "Read a model")
     public ModelObject model(@RestPath String id) {
-        return ModelObject.of(models.model(id));
+        return ModelObject.of(served.model(id));
     }
 
     @GET

@@ -43,6 +43,9 @@ public interface D3sConfig {
     /** Live event streams. */
     Events events();
 
+    /** Completions for clients. */
+    Serving serving();
+
     /** Processor threads the engines may use; all processors when absent. */
     OptionalInt threads();
 
@@ -107,6 +110,31 @@ public interface D3sConfig {
         /** A quiet stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
         @WithDefault("PT15S")
         Duration heartbeat();
+    }
+
+    /** Completions for clients. */
+    interface Serving {
+        /** Completions of one model that are decoded together. */
+        @WithDefault("32")
+        int slots();
+
+        /** Memory for the keys and values of one model's prompts and completions, with a unit. */
+        @WithDefault("2G")
+        MemorySize memory();
+
+        /** Completions of one model that may wait for a slot; further requests are answered with 429. */
+        @WithDefault("1024")
+        int queue();
+
+        /** Share of the time that a running job generates which clients of its policy may take, 0 to 0.5. */
+        @WithDefault("0.125")
+        double share();
+    }
+
+    /** What clients may take. */
+    default ServingSettings toServing() {
+        return new ServingSettings(serving().slots(), serving().memory().asLongValue(), serving().queue(),
+                serving().share());
     }
 
     /** These settings with every default filled in. */

@@ -13,4 +13,10 @@ final class ServerSettingsProducer {
     static ServerSettings settings(D3sConfig config) {
         return config.toSettings();
     }
+
+    @Produces
+    @Singleton
+    static ServingSettings serving(D3sConfig config) {
+        return config.toServing();
+    }
 }

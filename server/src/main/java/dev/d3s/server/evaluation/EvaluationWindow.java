@@ -10,6 +10,7 @@ import dev.d3s.server.dataset.TokenizedRow;
 import dev.d3s.server.reward.Grades;
 import dev.d3s.server.reward.Grading;
 import dev.d3s.server.rollout.CompletionListener;
+import dev.d3s.server.rollout.CompletionResult;
 import dev.d3s.server.rollout.FinishReason;
 import dev.d3s.spi.RewardInput;
 
@@ -103,9 +104,9 @@ final class EvaluationWindow {
         }
 
         @Override
-        public void text(int choice, String text, int[] ids, List<String> pieces, float[] logprobs) {
-            texts.get(choice).append(text);
-            tokens[choice] += ids.length;
+        public void text(int choice, CompletionResult.Piece piece) {
+            texts.get(choice).append(piece.text());
+            tokens[choice] += piece.tokens().length;
         }
 
         @Override

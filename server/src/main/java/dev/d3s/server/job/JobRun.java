@@ -3,6 +3,7 @@ package dev.d3s.server.job;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
@@ -161,6 +162,11 @@ final class JobRun implements TrainingObserver {
     @Override
     public boolean stopRequested() {
         return stop.get() != null;
+    }
+
+    @Override
+    public List<String> policyNames() {
+        return List.of(model, job.id());
     }
 
     @Override

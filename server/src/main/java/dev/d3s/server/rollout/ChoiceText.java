@@ -4,15 +4,21 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 
+import org.jspecify.annotations.Nullable;
+
 import dev.d3s.server.model.Tokenizer;
+import dev.d3s.server.rollout.CompletionResult.Piece;
+import dev.d3s.server.rollout.CompletionResult.Top;
 
 /** The text of one choice while it grows. Used by one thread at a time. */
 final class ChoiceText {
     private final int choice;
     private final CompletionListener listener;
+    private final Tokenizer tokenizer;
     private final IncrementalDecoder decoder;
     private final StopText stop;
     private final List<String> pieces = new ArrayList<>();
+    private final List<Top> tops = new ArrayList<>();
     private int[] tokens = new int[8];
     private float[] logprobs = new float[8];
     private int count;
@@ -20,13 +26,17 @@ final class ChoiceText {
 
     ChoiceText(int choice, Tokenizer tokenizer, List<String> stops, CompletionListener listener) {
         this.choice = choice;
+        this.tokenizer = tokenizer;
         this.listener = listener;
         decoder = new IncrementalDecoder(tokenizer);
         stop = new StopText(stops);
     }
 
-    /** @return whether to go on */
-    boolean token(int token, float logprob) {
+    /** @return whether to go on; what is added after a stop text is ignored */
+    boolean token(int token, float logprob, @Nullable TopTokens top) {
+        if (stop.found()) {
+            return false;
+        }
         if (count == tokens.length) {
             tokens = Arrays.copyOf(tokens, 2 * count);
             logprobs = Arrays.copyOf(logprobs, 2 * count);
@@ -35,13 +45,23 @@ final class ChoiceText {
         logprobs[count++] = logprob;
         String piece = decoder.add(token);
         pieces.add(piece);
+        if (top != null) {
+            tops.add(texts(tokenizer, top));
+        }
         report(stop.add(piece));
         return !stop.found();
     }
 
+    /** With the text of each token by itself. */
+    static Top texts(Tokenizer tokenizer, TopTokens top) {
+        return new Top(top.tokens(),
+                Arrays.stream(top.tokens()).mapToObj(token -> tokenizer.decode(new int[]{token})).toList(),
+                top.logprobs());
+    }
+
     /** The finished choice. */
-    CompletionResult.Choice finish(int prompt, Completion completion) {
-        String last = decoder.rest();
+    CompletionResult.Choice finish(int prompt, FinishReason engineReason) {
+        String last = stop.found() ? "" : decoder.rest();
         if (!last.isEmpty()) {
             pieces.set(pieces.size() - 1, pieces.getLast() + last);
         }
@@ -49,10 +69,9 @@ final class ChoiceText {
         if (reported < count) {
             tell("");
         }
-        FinishReason reason = stop.found() ? FinishReason.STOP : completion.finishReason();
+        FinishReason reason = stop.found() ? FinishReason.STOP : engineReason;
         listener.finished(choice, reason);
-        return new CompletionResult.Choice(prompt, stop.text(), completion.tokens(), pieces, completion.logprobs(),
-                reason);
+        return new CompletionResult.Choice(prompt, piece(stop.text(), 0), reason);
     }
 
     private void report(String text) {
@@ -62,8 +81,13 @@ final class ChoiceText {
     }
 
     private void tell(String text) {
-        listener.text(choice, text, Arrays.copyOfRange(tokens, reported, count),
-                List.copyOf(pieces.subList(reported, count)), Arrays.copyOfRange(logprobs, reported, count));
+        Piece piece = piece(text, reported);
         reported = count;
+        listener.text(choice, piece);
+    }
+
+    private Piece piece(String text, int from) {
+        return new Piece(text, Arrays.copyOfRange(tokens, from, count), pieces.subList(from, count),
+                Arrays.copyOfRange(logprobs, from, count), tops.isEmpty() ? List.of() : tops.subList(from, count));
     }
 }

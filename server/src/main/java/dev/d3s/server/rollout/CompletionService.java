@@ -1,10 +1,10 @@
 package dev.d3s.server.rollout;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.BitSet;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,35 +13,39 @@ import java.util.concurrent.locks.ReentrantLock;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.model.ChatTemplate;
 import dev.d3s.server.model.Tokenizer;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
 /**
- * Completions from model directories, outside any training loop: what {@code POST /v1/completions} calls. A directory is
- * opened when it is first asked for, and the last used ones stay open. Callable from any thread; calls for one model take
- * turns, calls for different models run side by side. Whoever made it closes it.
+ * Completions from model directories, and from the policies that jobs are training: what {@code POST /v1/completions} and
+ * {@code POST /v1/chat/completions} call. A directory is opened when it is first asked for, and the last used ones stay
+ * open. Callable from any thread; calls for one model share its engine's slots. Whoever made it closes it.
  */
-public final class CompletionService implements AutoCloseable {
+public final class CompletionService implements Completions, AutoCloseable {
     private final ModelOpener models;
     private final EngineOpener engines;
+    private final LivePolicies policies;
     private final int kept;
     /** Least recently used first; guarded by itself. */
     private final Map<Path, Served> served = new LinkedHashMap<>(16, 0.75f, true);
     private boolean closed;
 
-    /** A model and its engine, opened by the first call that holds the lock. */
+    /** A model and its engine, opened by the first call. */
     private static final class Served {
-        private final ReentrantLock turn = new ReentrantLock(true);
+        private final ReentrantLock opening = new ReentrantLock(true);
         private ModelOpener.@Nullable OpenModel model;
-        private @Nullable RolloutEngine engine;
-        /** Calls that hold or wait for a turn; guarded by the map. */
+        private @Nullable ServingEngine engine;
+        private @Nullable Texts texts;
+        private String weights = "";
+        /** Calls that use it; guarded by the map. */
         private int users;
         /** No longer in the map: the last user closes it; guarded by the map. */
         private boolean evicted;
 
         void close() {
-            RolloutEngine opened = engine;
+            ServingEngine opened = engine;
             engine = null;
             if (opened != null) {
                 opened.close();
@@ -54,35 +58,135 @@ public final class CompletionService implements AutoCloseable {
         }
     }
 
-    /**
-     * @param models reads a directory
-     * @param engines opens an engine over what was read
-     * @param kept models that stay open, at least 1
-     */
-    public CompletionService(ModelOpener models, EngineOpener engines, int kept) {
-        this.models = models;
-        this.engines = engines;
-        this.kept = Math.max(1, kept);
+    /** How a model reads and writes. */
+    private record Texts(Path directory, Tokenizer tokenizer, @Nullable ChatTemplate template) {
+        static Texts of(Path directory, Tokenizer tokenizer) {
+            try {
+                return new Texts(directory, tokenizer, ChatTemplate.open(directory));
+            } catch (IOException e) {
+                throw unreadable(directory, e);
+            }
+        }
+
+        CompletionResult.Prompt read(CompletionRequest.Prompt prompt) {
+            return switch (prompt) {
+                case CompletionRequest.Prompt.Text text ->
+                    new CompletionResult.Prompt(text.text(), tokenizer.encodePrompt(text.text()), null);
+                case CompletionRequest.Prompt.Tokens tokens ->
+                    new CompletionResult.Prompt(tokenizer.decode(tokens.tokens()), tokens.tokens(), null);
+                case CompletionRequest.Prompt.Chat chat -> conversation(chat);
+            };
+        }
+
+        private CompletionResult.Prompt conversation(CompletionRequest.Prompt.Chat chat) {
+            ChatTemplate present = template;
+            if (present == null) {
+                throw new D3sException(ErrorCategory.USER, "chat_template_missing",
+                        "The model has no chat template: add chat_template.jinja to its directory "
+                                + directory.getFileName() + ", or use /v1/completions with a prompt of your own.");
+            }
+            String text = present.render(chat.messages(), chat.tools(), true, chat.variables());
+            return new CompletionResult.Prompt(text, tokenizer.encode(text), null);
+        }
     }
 
     /**
-     * @throws D3sException when the directory is not a model, or a prompt does not fit into its context
-     * @throws java.util.concurrent.CancellationException when the listener wanted no more
+     * @param models reads a directory
+     * @param engines opens an engine over what was read
+     * @param policies those in training
+     * @param kept models that stay open, at least 1
      */
+    public CompletionService(ModelOpener models, EngineOpener engines, LivePolicies policies, int kept) {
+        this.models = models;
+        this.engines = engines;
+        this.policies = policies;
+        this.kept = Math.max(1, kept);
+    }
+
+    @Override
     public CompletionResult complete(CompletionRequest request, CompletionListener listener) {
-        Path directory = request.model().toAbsolutePath().normalize();
+        return switch (request.model()) {
+            case CompletionRequest.Source.Directory directory -> complete(request, listener, directory.path());
+            case CompletionRequest.Source.Live live -> live(request, listener, live.name());
+        };
+    }
+
+    private CompletionResult complete(CompletionRequest request, CompletionListener listener, Path path) {
+        Path directory = path.toAbsolutePath().normalize();
         Served entry = acquire(directory);
-        entry.turn.lock();
         try {
-            return complete(request, listener, entry);
+            ServingEngine engine = open(directory, entry);
+            Texts texts = java.util.Objects.requireNonNull(entry.texts);
+            return call(request, texts, engine, entry.weights, listener);
+        } finally {
+            release(entry);
+        }
+    }
+
+    private CompletionResult live(CompletionRequest request, CompletionListener listener, String name) {
+        LivePolicies.Policy policy = policies.find(name)
+            .orElseThrow(() -> new D3sException(ErrorCategory.RESOURCES, "policy_gone", "'" + name
+                    + "' is not being trained any more: GET /v1/models lists its checkpoints."));
+        // The tokenizer of its own: the job closes its one when it ends.
+        try (Tokenizer tokenizer = models.tokenizer(policy.directory())) {
+            return call(request, Texts.of(policy.directory(), tokenizer), policy.engine(), null, listener);
+        } catch (IOException e) {
+            throw unreadable(policy.directory(), e);
+        }
+    }
+
+    private static CompletionResult call(CompletionRequest request, Texts texts, ServingEngine engine,
+            @Nullable String weights, CompletionListener listener) {
+        List<CompletionResult.Prompt> prompts = request.prompts().stream().map(texts::read).toList();
+        return new CompletionCall(request, prompts, texts.tokenizer(), weights, listener).run(engine);
+    }
+
+    /** The entry's engine; a new one when the last one has failed. */
+    private ServingEngine open(Path directory, Served entry) {
+        entry.opening.lock();
+        try {
+            ServingEngine engine = entry.engine;
+            if (engine != null && engine.usable()) {
+                return engine;
+            }
+            if (engine != null) {
+                entry.engine = null;
+                engine.close();
+            }
+            ModelOpener.OpenModel model = entry.model;
+            if (model == null) {
+                model = read(directory);
+                entry.model = model;
+                entry.texts = Texts.of(directory, model.tokenizer());
+                entry.weights = identity(directory);
+            }
+            // Room first: two engines more than wanted may not fit into memory.
+            evictOldest();
+            engine = engines.open(model.config(), model.weights());
+            entry.engine = engine;
+            return engine;
         } finally {
             if (entry.engine == null) {
                 // Could not be opened: it must not push out one that could.
                 withdraw(directory, entry);
             }
-            entry.turn.unlock();
-            release(entry);
+            entry.opening.unlock();
         }
+    }
+
+    /** Names the weights by what their files look like from outside: the same model gives the same name after a restart. */
+    private static String identity(Path directory) {
+        long hash = 17;
+        try (java.util.stream.Stream<Path> files = Files.list(directory)) {
+            for (Path file : files.filter(path -> path.toString().endsWith(".safetensors")).sorted().toList()) {
+                hash = RolloutIdentity.mix(hash * 31 + file.getFileName().toString().hashCode());
+                hash = RolloutIdentity.mix(hash * 31 + Files.size(file));
+                hash = RolloutIdentity.mix(hash * 31 + Files.getLastModifiedTime(file).toMillis());
+            }
+        } catch (IOException e) {
+            return "weights";
+        }
+        return "weights-" + Long.toHexString(hash);
     }
 
     /** Closes a model's engine as soon as nobody uses it, so that its directory can go or change. */
@@ -99,85 +203,17 @@ public final class CompletionService implements AutoCloseable {
         release(entry);
     }
 
-    private CompletionResult complete(CompletionRequest request, CompletionListener listener, Served entry) {
-        ModelOpener.OpenModel model = entry.model;
-        RolloutEngine engine = entry.engine;
-        if (model == null) {
-            model = read(request.model());
-            entry.model = model;
-        }
-        if (engine == null) {
-            // Room first: two engines more than wanted may not fit into memory.
-            evictOldest();
-            engine = engines.open(model.config(), model.weights());
-            entry.engine = engine;
-        }
-        Tokenizer tokenizer = model.tokenizer();
-        List<int[]> prompts = new ArrayList<>();
-        List<String> texts = new ArrayList<>();
-        for (CompletionRequest.Prompt prompt : request.prompts()) {
-            switch (prompt) {
-                case CompletionRequest.Prompt.Text text -> {
-                    prompts.add(tokenizer.encodePrompt(text.text()));
-                    texts.add(text.text());
-                }
-                case CompletionRequest.Prompt.Tokens tokens -> {
-                    prompts.add(tokens.tokens());
-                    texts.add(tokenizer.decode(tokens.tokens()));
-                }
-            }
-        }
-        List<GenerationRequest> requests = new ArrayList<>();
-        ChoiceText[] choices = new ChoiceText[prompts.size() * request.n()];
-        for (int i = 0; i < prompts.size(); i++) {
-            long[] identities = new long[request.n()];
-            for (int j = 0; j < request.n(); j++) {
-                identities[j] = RolloutIdentity.of(0, i, j);
-                int choice = i * request.n() + j;
-                choices[choice] = new ChoiceText(choice, tokenizer, request.stop(), listener);
-            }
-            requests.add(new GenerationRequest(prompts.get(i), identities));
-        }
-        CompletionResult.Choice[] results = new CompletionResult.Choice[choices.length];
-        BitSet announced = new BitSet();
-        engine.generate(requests, request.sampling(), new GenerationListener() {
-            @Override
-            public boolean token(int prompt, int completion, int token, float logprob) {
-                synchronized (announced) {
-                    if (!announced.get(prompt)) {
-                        announced.set(prompt);
-                        listener.accepted(prompt, prompts.get(prompt), texts.get(prompt));
-                    }
-                }
-                return choices[prompt * request.n() + completion].token(token, logprob);
-            }
-
-            @Override
-            public void finished(int prompt, CompletionGroup group) {
-                for (int j = 0; j < request.n(); j++) {
-                    int choice = prompt * request.n() + j;
-                    results[choice] = choices[choice].finish(prompt, group.completions().get(j));
-                }
-            }
-
-            @Override
-            public boolean cancelled() {
-                return listener.cancelled();
-            }
-        });
-        int promptTokens = prompts.stream().mapToInt(prompt -> prompt.length).sum();
-        int completionTokens = Arrays.stream(results).mapToInt(choice -> choice.tokens().length).sum();
-        return new CompletionResult(prompts, texts, Arrays.asList(results),
-                new CompletionResult.Usage(promptTokens, completionTokens));
-    }
-
     private ModelOpener.OpenModel read(Path directory) {
         try {
             return models.open(directory);
         } catch (IOException e) {
-            throw new D3sException(ErrorCategory.RESOURCES, "model_unreadable",
-                    "The model directory " + directory + " cannot be read: " + e.getMessage(), e);
+            throw unreadable(directory, e);
         }
+    }
+
+    private static D3sException unreadable(Path directory, IOException e) {
+        return new D3sException(ErrorCategory.RESOURCES, "model_unreadable",
+                "The model directory " + directory + " cannot be read: " + e.getMessage(), e);
     }
 
     private Served acquire(Path directory) {
@@ -223,7 +259,7 @@ public final class CompletionService implements AutoCloseable {
         entry.close();
     }
 
-    /** Closes every engine that nobody uses; the others close when their calls end. */
+    /** Tells those who wait for completions, and closes every engine when its last call has ended. */
     @Override
     public void close() {
         List<Served> all;
@@ -236,6 +272,13 @@ public final class CompletionService implements AutoCloseable {
                 entry.evicted = true;
             }
         }
-        all.forEach(this::release);
+        for (Served entry : all) {
+            ServingEngine engine = entry.engine;
+            if (engine != null) {
+                engine.close();
+                entry.engine = null;
+            }
+            release(entry);
+        }
     }
 }

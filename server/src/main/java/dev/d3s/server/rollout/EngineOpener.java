@@ -3,8 +3,8 @@ package dev.d3s.server.rollout;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 
-/** Opens a rollout engine over weights that stay their owner's. */
+/** Opens a serving engine over weights that stay their owner's. */
 @FunctionalInterface
 public interface EngineOpener {
-    RolloutEngine open(ModelConfig config, Weights weights);
+    ServingEngine open(ModelConfig config, Weights weights);
 }

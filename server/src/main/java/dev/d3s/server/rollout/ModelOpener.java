@@ -8,13 +8,15 @@ import dev.d3s.server.model.Tokenizer;
 import dev.d3s.server.model.Weights;
 
 /** Reads a model directory for {@link CompletionService}. */
-@FunctionalInterface
 public interface ModelOpener {
     /**
      * @throws IOException when the directory cannot be read
      * @throws dev.d3s.spi.D3sException when it is not a model
      */
     OpenModel open(Path directory) throws IOException;
+
+    /** The tokenizer of a model directory alone; the caller closes it. */
+    Tokenizer tokenizer(Path directory) throws IOException;
 
     /**
      * A model in memory.

@@ -22,7 +22,9 @@ import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.Policy;
 import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.reward.Grading;
+import dev.d3s.server.rollout.LivePolicies;
 import dev.d3s.server.rollout.RolloutEngine;
+import dev.d3s.server.rollout.ServingLimits;
 import dev.d3s.server.selection.KeepRatio;
 import dev.d3s.server.selection.RolloutLevel;
 import dev.d3s.server.selection.TokenLevel;
@@ -35,14 +37,22 @@ import dev.d3s.spi.RewardFunction;
 public final class EngineTraining implements Training {
     /** Scorings at once: graders mostly wait for something else. */
     private static final int GRADING_CONCURRENCY = 64;
+    private static final ServingLimits NO_CLIENTS = new ServingLimits(1, 1, 1, 0);
     private static final Duration SUPERVISED_GRADING_LIMIT = Duration.ofSeconds(30);
 
     private final Engines engines;
     private final PluginRegistry plugins;
+    private final LivePolicies policies;
 
     public EngineTraining(Engines engines, PluginRegistry plugins) {
+        this(engines, plugins, new LivePolicies(NO_CLIENTS));
+    }
+
+    /** @param policies where clients find the policies that are being trained */
+    public EngineTraining(Engines engines, PluginRegistry plugins, LivePolicies policies) {
         this.engines = engines;
         this.plugins = plugins;
+        this.policies = policies;
     }
 
     @Override
@@ -96,8 +106,13 @@ public final class EngineTraining implements Training {
                         rolloutEngine,
                         grading,
                         rolloutLevel, tokenLevel, policy, reference, evaluation);
-                return saved(progress,
-                        () -> new ReinforcementTraining(settings, request.seed(), parts, progress, observer).run());
+                // Clients may sample from the policy, in the engine's own turns, until this run ends.
+                try (LivePolicies.Entry served = policies.open(observer.policyNames(), request.model(), rolloutEngine,
+                        policy::version)) {
+                    served.announce(observer::message);
+                    return saved(progress,
+                            () -> new ReinforcementTraining(settings, request.seed(), parts, progress, observer).run());
+                }
             }
         }
     }

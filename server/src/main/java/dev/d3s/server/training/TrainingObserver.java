@@ -2,6 +2,7 @@ package dev.d3s.server.training;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 
 /** Hears how a training run goes. Called on the training thread. An exception from it ends the run. */
@@ -20,6 +21,11 @@ public interface TrainingObserver {
 
     /** A checkpoint is due: give it a directory, and make it durable when {@code content} has been written. */
     void checkpoint(int completedSteps, Map<String, Double> metrics, CheckpointContent content) throws IOException;
+
+    /** Names under which clients may sample from the policy while it is trained, its model id first; none to refuse. */
+    default List<String> policyNames() {
+        return List.of();
+    }
 
     /** Writes a checkpoint's files. */
     @FunctionalInterface

@@ -3,29 +3,28 @@ package dev.d3s.server.wiring;
 import java.util.Set;
 
 import jakarta.enterprise.inject.Disposes;
+import jakarta.enterprise.inject.Instance;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 
 import dev.d3s.natives.NativeLibraries;
-import dev.d3s.server.api.CompletionEndpoint;
 import dev.d3s.server.config.ModelSources;
 import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.config.ServingSettings;
 import dev.d3s.server.evaluation.EngineEvaluation;
 import dev.d3s.server.evaluation.ModelEvaluation;
 import dev.d3s.server.hub.Hub;
 import dev.d3s.server.hub.HubSettings;
 import dev.d3s.server.job.DatasetChecks;
+import dev.d3s.server.job.ModelCatalog;
 import dev.d3s.server.job.ModelChecks;
 import dev.d3s.server.job.ModelRelease;
-import dev.d3s.server.model.HuggingFaceModel;
-import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.plugin.GraderModels;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.rollout.CompletionService;
-import dev.d3s.server.rollout.ModelOpener;
-import dev.d3s.server.rollout.RefreshMode;
-import dev.d3s.server.rollout.onnx.OnnxRolloutEngine;
-import dev.d3s.server.rollout.onnx.OnnxRolloutSettings;
+import dev.d3s.server.rollout.LivePolicies;
+import dev.d3s.server.rollout.ServingLimits;
+import dev.d3s.server.rollout.onnx.OnnxServingEngine;
 import dev.d3s.server.training.EngineTraining;
 import dev.d3s.server.training.Training;
 
@@ -34,8 +33,6 @@ import dev.d3s.server.training.Training;
 final class Parts {
     /** Models that stay open for completions. */
     private static final int SERVED_MODELS = 2;
-    /** Completions of one model that are decoded together. */
-    private static final int SERVED_TOGETHER = 16;
 
     private Parts() {}
 
@@ -48,8 +45,9 @@ final class Parts {
 
     @Produces
     @Singleton
-    static GraderModels graderModels() {
-        return GraderModels.none();
+    static GraderModels graderModels(Instance<ModelCatalog> models, Instance<CompletionService> completions,
+            LivePolicies policies) {
+        return new ServedGraderModels(models::get, completions::get, policies);
     }
 
     static void close(@Disposes PluginRegistry plugins) {
@@ -69,21 +67,28 @@ final class Parts {
 
     @Produces
     @Singleton
-    static Training training(ServerSettings settings, PluginRegistry plugins) {
+    static Training training(ServerSettings settings, PluginRegistry plugins, LivePolicies policies) {
         NativeLibraries.prepare(NativeLibraries.userCache());
-        return new EngineTraining(new OnnxTorchEngines(settings.threads()), plugins);
+        return new EngineTraining(new OnnxTorchEngines(settings.threads()), plugins, policies);
     }
 
     @Produces
     @Singleton
-    static CompletionService completions(ServerSettings settings) {
+    static LivePolicies livePolicies(ServingSettings serving) {
+        return new LivePolicies(limits(serving));
+    }
+
+    private static ServingLimits limits(ServingSettings serving) {
+        return new ServingLimits(serving.slots(), serving.memory(), serving.queue(), serving.share());
+    }
+
+    @Produces
+    @Singleton
+    static CompletionService completions(ServerSettings settings, ServingSettings serving, LivePolicies policies) {
         NativeLibraries.prepare(NativeLibraries.userCache());
-        return new CompletionService(Parts::open,
-                (config, weights) -> OnnxRolloutEngine.open(config, weights,
-                        OnnxRolloutSettings.forModel(config, settings.threads(), config.contextLength(), Long.MAX_VALUE)
-                            .withConcurrency(SERVED_TOGETHER)
-                            .with(RefreshMode.RECREATE)),
-                SERVED_MODELS);
+        return new CompletionService(new DirectoryModels(),
+                (config, weights) -> OnnxServingEngine.open(config, weights, settings.threads(), limits(serving)),
+                policies, SERVED_MODELS);
     }
 
     @Produces
@@ -94,17 +99,6 @@ final class Parts {
 
     static void close(@Disposes CompletionService completions) {
         completions.close();
-    }
-
-    private static ModelOpener.OpenModel open(java.nio.file.Path directory) throws java.io.IOException {
-        HuggingFaceModel model = ModelDirectory.open(directory);
-        return new ModelOpener.OpenModel(model.config(), model.weights(), model.tokenizer(), model::close);
-    }
-
-    @Produces
-    @Singleton
-    static CompletionEndpoint completionEndpoint(CompletionService completions) {
-        return new CompletionAdapter(completions);
     }
 
     @Produces

@@ -27,6 +27,10 @@ import com.openai.core.http.HttpResponse;
 import com.openai.core.http.StreamResponse;
 import com.openai.errors.BadRequestException;
 import com.openai.errors.NotFoundException;
+import com.openai.models.chat.completions.ChatCompletion;
+import com.openai.models.chat.completions.ChatCompletionChunk;
+import com.openai.models.chat.completions.ChatCompletionCreateParams;
+import com.openai.models.chat.completions.ChatCompletionStreamOptions;
 import com.openai.models.completions.Completion;
 import com.openai.models.completions.CompletionCreateParams;
 import com.openai.models.files.FileCreateParams;
@@ -309,5 +313,39 @@ class OpenAiClientTest {
             .isEqualTo(JsonValue.from(List.of(97, 98, 99, 100, 101, 102)));
         assertThat(completion.choices().getFirst()._allProperties().get("prompt_token_ids"))
             .isEqualTo(JsonValue.from(List.of(72, 105)));
+    }
+
+    private static ChatCompletionCreateParams.Builder conversation() {
+        return ChatCompletionCreateParams.builder()
+            .model("base")
+            .addSystemMessage("Repeat.")
+            .addUserMessage("say so")
+            .maxCompletionTokens(20L)
+            .logprobs(true)
+            .topLogprobs(1L);
+    }
+
+    @Test
+    void shouldConverse() {
+        ChatCompletion whole = client.chat()
+            .completions()
+            .create(conversation().build())
+            .validate();
+        assertThat(whole.choices().getFirst().message().content()).hasValue("say so");
+        assertThat(whole.choices().getFirst().finishReason()).isEqualTo(ChatCompletion.Choice.FinishReason.STOP);
+        assertThat(whole.choices().getFirst().logprobs().orElseThrow().content().orElseThrow()).hasSize(6);
+        assertThat(whole.systemFingerprint()).hasValue("weights-1");
+
+        List<ChatCompletionChunk> chunks;
+        try (StreamResponse<ChatCompletionChunk> stream = client.chat().completions().createStreaming(conversation()
+            .streamOptions(ChatCompletionStreamOptions.builder().includeUsage(true).build())
+            .build())) {
+            chunks = stream.stream().map(ChatCompletionChunk::validate).toList();
+        }
+        assertThat(chunks.getLast().usage().orElseThrow().completionTokens()).isEqualTo(6);
+        assertThat(chunks.stream()
+            .flatMap(chunk -> chunk.choices().stream())
+            .map(choice -> choice.delta().content().orElse(""))
+            .collect(Collectors.joining())).isEqualTo("say so");
     }
 }

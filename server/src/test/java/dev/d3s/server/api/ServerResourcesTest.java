@@ -4,6 +4,7 @@ import static io.restassured.RestAssured.given;
 import static io.restassured.RestAssured.when;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.hamcrest.Matchers.contains;
+import static org.hamcrest.Matchers.containsInAnyOrder;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.empty;
 import static org.hamcrest.Matchers.hasItem;
@@ -16,6 +17,7 @@ import static org.hamcrest.Matchers.startsWith;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -29,6 +31,7 @@ import org.junit.jupiter.api.Test;
 import dev.d3s.server.config.ServerSettings;
 import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.TestProfile;
+import io.restassured.RestAssured;
 import io.restassured.http.ContentType;
 import io.restassured.path.json.JsonPath;
 import io.restassured.response.ValidatableResponse;
@@ -37,6 +40,9 @@ import io.restassured.response.ValidatableResponse;
 @QuarkusTest
 @TestProfile(ScriptedServer.class)
 class ServerResourcesTest {
+    @Inject
+    ScriptedCompletions completions;
+
     @Inject
     ServerSettings settings;
 
@@ -218,6 +224,96 @@ class ServerResourcesTest {
         }
     }
 
+    @Test
+    void shouldScorePromptsAndListLikeliestTokens() {
+        complete("{\"model\": \"base\", \"prompt\": \"hi\", \"max_tokens\": 0, \"echo\": true, \"logprobs\": 2}")
+            .statusCode(200)
+            .body("choices[0].text", is("hi"))
+            .body("choices[0].logprobs.tokens", contains("h", "i"))
+            .body("choices[0].logprobs.token_logprobs", contains(null, -0.5f))
+            .body("choices[0].logprobs.top_logprobs[0]", nullValue())
+            .body("choices[0].logprobs.top_logprobs[1].z", is(-0.25f))
+            .body("choices[0].logprobs.top_logprobs[1].i", is(-0.5f))
+            .body("system_fingerprint", is("weights-1"));
+        complete("{\"model\": \"base\", \"prompt\": \"hi\", \"best_of_all\": 1, \"user\": \"me\"}").statusCode(400)
+            .body("error.code", is("unknown_parameter"))
+            .body("error.param", is("best_of_all"));
+    }
+
+    // ---------------------------------------------------------------- conversations
+
+    private static ValidatableResponse chat(String content, String more) {
+        return given().contentType(ContentType.JSON)
+            .body("{\"model\": \"base\", \"messages\": [{\"role\": \"user\", \"content\": " + content + "}]" + more + "}")
+            .post("/v1/chat/completions")
+            .then();
+    }
+
+    @Test
+    void shouldAnswerInAConversation() {
+        chat("[{\"type\": \"text\", \"text\": \"he\"}, {\"type\": \"text\", \"text\": \"llo\"}]",
+                ", \"logprobs\": true, \"top_logprobs\": 1, \"n\": 2, \"max_completion_tokens\": 4")
+            .statusCode(200)
+            .body("object", is("chat.completion"))
+            .body("id", startsWith("chatcmpl-"))
+            .body("choices.message.content", contains("hell", "hell"))
+            .body("choices[0].message.role", is("assistant"))
+            .body("choices[0].finish_reason", is("length"))
+            .body("choices[0].logprobs.content.token", contains("h", "e", "l", "l"))
+            .body("choices[0].logprobs.content[0].bytes", contains(104))
+            .body("choices[0].logprobs.content[0].top_logprobs[0].token", is("z"))
+            .body("usage.completion_tokens", is(8));
+    }
+
+    @Test
+    void shouldGiveCallsOfTools() {
+        String tools = ", \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"sum\"}}]";
+        String call = "\"<tool_call>{\\\"name\\\": \\\"sum\\\", \\\"arguments\\\": {\\\"a\\\": 1}}</tool_call>\"";
+        chat(call, tools).statusCode(200)
+            .body("choices[0].finish_reason", is("tool_calls"))
+            .body("choices[0].message.content", nullValue())
+            .body("choices[0].message.tool_calls[0].type", is("function"))
+            .body("choices[0].message.tool_calls[0].function.name", is("sum"))
+            .body("choices[0].message.tool_calls[0].function.arguments", is("{\"a\":1}"));
+        chat(call, tools + ", \"tool_choice\": \"none\"").body("choices[0].finish_reason", is("stop"))
+            .body("choices[0].message.content", startsWith("<tool_call>"));
+        assertThat(chat(call, tools + ", \"stream\": true").extract().asString())
+            .contains("\"tool_calls\":[{\"index\":0,\"id\":\"call_")
+            .contains("\"finish_reason\":\"tool_calls\"")
+            .doesNotContain("<tool_call>");
+    }
+
+    @Test
+    void shouldRefuseMistakenConversations() {
+        chat("[{\"type\": \"image_url\"}]", ", \"response_format\": {\"type\": \"json_object\"}, \"top_logprobs\": 3,"
+                + " \"tool_choice\": \"required\", \"temperature\": 9, \"colour\": \"red\"")
+            .statusCode(400)
+            .body("error.errors.param", containsInAnyOrder("messages[0].content[0]", "response_format", "top_logprobs",
+                    "tool_choice", "temperature", "colour"));
+        given().contentType(ContentType.JSON)
+            .body("{\"model\": \"base\", \"messages\": [{\"role\": \"robot\", \"content\": 1}]}")
+            .post("/v1/chat/completions")
+            .then()
+            .statusCode(400)
+            .body("error.errors.param", contains("messages[0].role", "messages[0].content"));
+        chat("\"busy\"", "").statusCode(429).header("Retry-After", "2").body("error.code", is("server_busy"));
+    }
+
+    @Test
+    void shouldNoticeAClientThatGoesAwayBeforeItsAnswer() throws Exception {
+        String body = "{\"model\": \"base\", \"messages\": [{\"role\": \"user\", \"content\": \"wait\"}]}";
+        try (Socket socket = new Socket("127.0.0.1", RestAssured.port)) {
+            socket.getOutputStream()
+                .write(("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: " + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.UTF_8));
+            socket.getOutputStream().flush();
+        }
+        while (completions.gone.isEmpty()) {
+            Thread.onSpinWait();
+        }
+        assertThat(completions.gone).containsExactly("wait");
+    }
+
     // ---------------------------------------------------------------- plugins, presets, health, OpenAPI
 
     @Test
@@ -262,7 +358,7 @@ class ServerResourcesTest {
                 "/v1/fine_tuning/jobs/{id}/cancel", "/v1/fine_tuning/jobs/{id}/pause",
                 "/v1/fine_tuning/jobs/{id}/resume", "/v1/fine_tuning/jobs/{id}/events",
                 "/v1/fine_tuning/jobs/{id}/checkpoints", "/v1/fine_tuning/jobs/{id}/metrics", "/v1/models",
-                "/v1/models/{id}", "/v1/completions", "/v1/plugins", "/v1/presets");
+                "/v1/models/{id}", "/v1/completions", "/v1/chat/completions", "/v1/plugins", "/v1/presets");
         assertThat(openApi.getMap("components.schemas.FineTuningJob.properties")
             .keySet()
             .stream()

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Map;
 
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 import io.quarkus.runtime.configuration.MemorySize;
 import io.quarkus.runtime.configuration.MemorySizeConverter;
@@ -41,6 +43,7 @@ class D3sConfigTest {
                 Path.of("/home/someone/.d3s/models"), null, Runtime.getRuntime().availableProcessors(), 5L << 30, "d3s",
                 Duration.ofSeconds(15), Duration.ofSeconds(30),
                 new ModelSources(List.of(), URI.create("https://huggingface.co"), null), List.of(), null));
+        assertThat(config.toServing()).isEqualTo(new ServingSettings(32, 2L << 30, 1024, 0.125));
     }
 
     @Test
@@ -53,6 +56,9 @@ class D3sConfigTest {
                         "https://hub.example.org/", "d3s.hub.token", "hf_secret", "d3s.graders.allow",
                         "127.0.0.1:8000,judge:80", "d3s.data.directory", "/data/sets"));
 
+        assertThat(config(Map.of("d3s.serving.slots", "8", "d3s.serving.memory", "512M", "d3s.serving.queue", "9",
+                "d3s.serving.share", "0.25"))
+            .toServing()).isEqualTo(new ServingSettings(8, 512L << 20, 9, 0.25));
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
                 Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
                 new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),
@@ -92,6 +98,15 @@ class D3sConfigTest {
 
         assertThatThrownBy(config::toSettings)
             .hasMessage("d3s.plugins.timeout is PT0S but must be longer than nothing, such as PT30S.");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"slots, 0, must be at least 1", "memory, 1K, must be at least 1M", "queue, 0, must be at least 1",
+            "share, 0.6, must lie between 0 and 0.5"})
+    void shouldRefuseServingWithoutRoom(String key, String value, String words) {
+        D3sConfig config = config(Map.of("d3s.serving." + key, value));
+
+        assertThatThrownBy(config::toServing).hasMessageStartingWith("d3s.serving." + key).hasMessageContaining(words);
     }
 
     @Test

@@ -67,7 +67,7 @@ class EngineEvaluationTest {
             }
             say(request, choice, listener);
         }
-        return new CompletionResult(List.of(), List.of(), List.of(), new CompletionResult.Usage(0, 0));
+        return new CompletionResult(List.of(), List.of(), new CompletionResult.Usage(0, 0), "weights");
     }
 
     private static void say(CompletionRequest request, int choice, CompletionListener listener) {
@@ -75,7 +75,8 @@ class EngineEvaluationTest {
         boolean greedy = request.sampling().temperature() == 0;
         int letter = greedy ? 0 : (int) (4 * RolloutIdentity.uniform(request.sampling().seed(), identity, 0));
         for (String piece : List.of("<", String.valueOf((char) ('a' + letter)))) {
-            listener.text(choice, piece, new int[]{1}, List.of(piece), new float[1]);
+            listener.text(choice,
+                    new CompletionResult.Piece(piece, new int[]{1}, List.of(piece), new float[1], List.of()));
         }
         listener.finished(choice, choice % 2 == 0 ? FinishReason.STOP : FinishReason.LENGTH);
     }
@@ -230,7 +231,7 @@ class EngineEvaluationTest {
             }
             await(begun);
             say(request, last, listener);
-            return new CompletionResult(List.of(), List.of(), List.of(), new CompletionResult.Usage(0, 0));
+            return new CompletionResult(List.of(), List.of(), new CompletionResult.Usage(0, 0), "weights");
         }, input -> {
             begun.countDown();
             return 1;

@@ -9,6 +9,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 
 import org.junit.jupiter.api.AfterEach;
@@ -16,9 +18,10 @@ import org.junit.jupiter.api.Test;
 
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Parameter;
-import dev.d3s.server.model.TokenScores;
+import dev.d3s.server.model.Tokenizer;
 import dev.d3s.server.model.Weights;
 import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
 
 class CompletionServiceTest {
     private static final ModelConfig CONFIG = ModelConfig.qwen2(257, 16, 1, 1, 1, 16, 16, 64, 10_000, 1e-6, true,
@@ -27,94 +30,100 @@ class CompletionServiceTest {
 
     private final List<String> log = new ArrayList<>();
     private final List<ByteTokenizer> tokenizers = new ArrayList<>();
-    private final CompletionService service = new CompletionService(this::open, this::engine, 2);
+    private final LivePolicies policies = new LivePolicies(new ServingLimits(4, 1 << 20, 9, 0.1));
+    private final CompletionService service = new CompletionService(new Models(), (config, weights) -> new Engine(),
+            policies, 2);
+    private boolean broken;
 
     @AfterEach
     void close() {
         service.close();
     }
 
-    private ModelOpener.OpenModel open(Path directory) throws NoSuchFileException {
-        String name = directory.getFileName().toString();
-        if (name.equals("missing")) {
-            throw new NoSuchFileException(directory.toString());
+    private final class Models implements ModelOpener {
+        @Override
+        public OpenModel open(Path directory) throws NoSuchFileException {
+            String name = directory.getFileName().toString();
+            if (name.equals("missing")) {
+                throw new NoSuchFileException(directory.toString());
+            }
+            log.add("read " + name);
+            ByteTokenizer tokenizer = new ByteTokenizer();
+            tokenizers.add(tokenizer);
+            return new OpenModel(CONFIG, new NoWeights(), tokenizer, () -> {
+                log.add("release " + name);
+                tokenizer.close();
+            });
         }
-        log.add("read " + name);
-        ByteTokenizer tokenizer = new ByteTokenizer();
-        tokenizers.add(tokenizer);
-        return new ModelOpener.OpenModel(CONFIG, new NoWeights(), tokenizer, () -> {
-            log.add("release " + name);
-            tokenizer.close();
-        });
+
+        @Override
+        public Tokenizer tokenizer(Path directory) {
+            ByteTokenizer tokenizer = new ByteTokenizer();
+            tokenizers.add(tokenizer);
+            return tokenizer;
+        }
     }
 
     /** An engine that completes every prompt with a fixed text, so that what the service does with it can be seen. */
-    private RolloutEngine engine(ModelConfig config, Weights weights) {
-        return new RolloutEngine() {
-            @Override
-            public List<CompletionGroup> generate(List<GenerationRequest> requests, SamplingSettings sampling,
-                    GenerationListener listener) {
-                List<CompletionGroup> groups = new ArrayList<>();
-                for (int i = 0; i < requests.size(); i++) {
-                    List<Completion> completions = new ArrayList<>();
-                    for (int j = 0; j < requests.get(i).groupSize(); j++) {
-                        completions.add(complete(requests.get(i), i, j, sampling, listener));
-                    }
-                    CompletionGroup group = new CompletionGroup(requests.get(i).prompt(), completions);
-                    groups.add(group);
-                    listener.finished(i, group);
-                }
-                return groups;
-            }
+    private final class Engine implements ServingEngine {
+        private boolean failed;
 
-            private Completion complete(GenerationRequest request, int i, int j, SamplingSettings sampling,
-                    GenerationListener listener) {
-                int[] text = new ByteTokenizer().encode("h\u00e9llo, w\u00f6rld");
-                int[] tokens = Arrays.copyOf(text, text.length + 1);
-                tokens[text.length] = 256;
-                FinishReason reason = FinishReason.STOP;
-                int length = 0;
-                for (int token : tokens) {
+        @Override
+        public void submit(ServingRequest request, ServingListener listener) {
+            listener.version(7);
+            if (broken) {
+                failed = true;
+                listener.ended(new D3sException(ErrorCategory.INTERNAL, "rollout_engine_failed", "It broke."));
+                return;
+            }
+            for (int i = 0; i < request.prompts().size(); i++) {
+                if (request.scorePrompts()) {
+                    int scored = request.prompts().get(i).prompt().length - 1;
+                    float[] logprobs = new float[scored];
+                    Arrays.fill(logprobs, -2);
+                    listener.scored(i, logprobs, new TopTokens[scored]);
+                }
+                for (int j = 0; j < request.prompts().get(i).groupSize(); j++) {
                     if (listener.cancelled()) {
-                        throw new CancellationException();
+                        listener.ended(new CancellationException());
+                        return;
                     }
-                    length++;
-                    if (!listener.token(i, j, token, -1)) {
-                        reason = FinishReason.CANCELLED;
-                        break;
-                    }
-                    if (length == sampling.maxTokens() && token != 256) {
-                        reason = FinishReason.LENGTH;
-                        break;
-                    }
+                    listener.finished(i, j, complete(request, i, j, listener));
                 }
-                return new Completion(request.identities()[j], Arrays.copyOf(tokens, length), new float[length],
-                        new float[length], reason);
             }
+            listener.ended(null);
+        }
 
-            @Override
-            public TokenScores score(int[] tokens, int promptLength, double temperature) {
-                throw new UnsupportedOperationException();
+        private Completion complete(ServingRequest request, int i, int j, ServingListener listener) {
+            int[] text = new ByteTokenizer().encode("h\u00e9llo, w\u00f6rld");
+            int[] tokens = Arrays.copyOf(text, text.length + 1);
+            tokens[text.length] = 256;
+            FinishReason reason = FinishReason.STOP;
+            int length = 0;
+            for (int token : tokens) {
+                length++;
+                if (!listener.token(i, j, token, -1, new TopTokens(new int[]{'a', token}, new float[]{-0.5f, -1}))) {
+                    reason = FinishReason.CANCELLED;
+                    break;
+                }
+                if (length == request.sampling().maxTokens() && token != 256) {
+                    reason = FinishReason.LENGTH;
+                    break;
+                }
             }
+            return new Completion(request.prompts().get(i).identities()[j], Arrays.copyOf(tokens, length),
+                    new float[length], new float[length], reason);
+        }
 
-            @Override
-            public void refresh() {}
+        @Override
+        public boolean usable() {
+            return !failed;
+        }
 
-            @Override
-            public dev.d3s.server.rollout.ServingEngine serve(ServingLimits limits, java.util.function.LongSupplier version) {
-                throw new UnsupportedOperationException();
-            }
-
-            @Override
-            public RefreshMode refreshMode() {
-                return RefreshMode.RECREATE;
-            }
-
-            @Override
-            public void close() {
-                log.add("close");
-            }
-        };
+        @Override
+        public void close() {
+            log.add("close");
+        }
     }
 
     private record NoWeights() implements Weights {
@@ -130,20 +139,21 @@ class CompletionServiceTest {
     }
 
     private static CompletionRequest request(Path model, int maxTokens, String... stop) {
-        return new CompletionRequest(model, List.of(new CompletionRequest.Prompt.Text("ab"),
+        return new CompletionRequest(new CompletionRequest.Source.Directory(model), List.of(new CompletionRequest.Prompt.Text("ab"),
                 new CompletionRequest.Prompt.Tokens(new int[]{'c'})), 2, SamplingSettings.of(maxTokens, 1, 1),
-                List.of(stop));
+                List.of(stop), 0, false);
     }
 
     @Test
     void shouldGiveEveryChoiceWithTextAndUsage() {
         CompletionResult result = service.complete(request(MODEL, 40), CompletionListener.NONE);
 
-        assertThat(result.promptTexts()).containsExactly("ab", "c");
+        assertThat(result.prompts()).extracting(CompletionResult.Prompt::text).containsExactly("ab", "c");
+        assertThat(result.weights()).startsWith("weights");
         assertThat(result.choices()).hasSize(4).allSatisfy(choice -> {
-            assertThat(choice.text()).isEqualTo("h\u00e9llo, w\u00f6rld").isEqualTo(String.join("", choice.pieces()));
+            assertThat(choice.whole().text()).isEqualTo("h\u00e9llo, w\u00f6rld").isEqualTo(String.join("", choice.whole().pieces()));
             assertThat(choice.finishReason()).isEqualTo(FinishReason.STOP);
-            assertThat(choice.tokens()).hasSize(15).endsWith(256).hasSameSizeAs(choice.pieces());
+            assertThat(choice.whole().tokens()).hasSize(15).endsWith(256).hasSameSizeAs(choice.whole().pieces());
         });
         assertThat(result.choices()).extracting(CompletionResult.Choice::prompt).containsExactly(0, 0, 1, 1);
         assertThat(result.usage()).isEqualTo(new CompletionResult.Usage(3, 60));
@@ -155,9 +165,9 @@ class CompletionServiceTest {
             .choices()
             .getFirst();
 
-        assertThat(choice.text()).isEqualTo("h\u00e9l");
+        assertThat(choice.whole().text()).isEqualTo("h\u00e9l");
         assertThat(choice.finishReason()).isEqualTo(FinishReason.STOP);
-        assertThat(choice.tokens()).hasSize(7);
+        assertThat(choice.whole().tokens()).hasSize(7);
     }
 
     @Test
@@ -167,10 +177,10 @@ class CompletionServiceTest {
         List<FinishReason> reasons = new ArrayList<>();
         CompletionResult result = service.complete(request(MODEL, 2), new CompletionListener() {
             @Override
-            public void text(int choice, String text, int[] added, List<String> pieces, float[] logprobs) {
+            public void text(int choice, CompletionResult.Piece piece) {
                 if (choice == 3) {
-                    texts.add(text);
-                    Arrays.stream(added).forEach(tokens::add);
+                    texts.add(piece.text());
+                    Arrays.stream(piece.tokens()).forEach(tokens::add);
                 }
             }
 
@@ -183,7 +193,7 @@ class CompletionServiceTest {
         assertThat(texts).containsExactly("h", "\uFFFD");
         assertThat(tokens).containsExactly((int) 'h', 0xC3);
         assertThat(reasons).hasSize(4).containsOnly(FinishReason.LENGTH);
-        assertThat(result.choices().get(3).text()).isEqualTo("h\uFFFD");
+        assertThat(result.choices().get(3).whole().text()).isEqualTo("h\uFFFD");
     }
 
     @Test
@@ -221,5 +231,51 @@ class CompletionServiceTest {
             }
         })).isInstanceOf(CancellationException.class);
         assertThat(service.complete(request(MODEL, 3), CompletionListener.NONE).choices()).hasSize(4);
+    }
+
+    @Test
+    void shouldListLikeliestTokensAndScorePrompts() {
+        CompletionResult result = service.complete(new CompletionRequest(new CompletionRequest.Source.Directory(MODEL),
+                List.of(new CompletionRequest.Prompt.Text("abc")), 1, SamplingSettings.of(2, 1, 1), List.of(), 2, true),
+                CompletionListener.NONE);
+
+        CompletionResult.Piece prompt = Objects.requireNonNull(result.prompts().getFirst().scored());
+        assertThat(prompt.pieces()).containsExactly("a", "b", "c");
+        assertThat(prompt.logprobs()).containsExactly(Float.NaN, -2, -2);
+        CompletionResult.Piece whole = result.choices().getFirst().whole();
+        assertThat(whole.top()).hasSize(2);
+        assertThat(whole.top().getFirst().texts()).containsExactly("a", "h");
+        assertThat(whole.top().getFirst().logprobs()).containsExactly(-0.5f, -1);
+    }
+
+    @Test
+    void shouldOpenAnEngineAnewAfterItFailed() {
+        broken = true;
+        assertThatThrownBy(() -> service.complete(request(MODEL, 3), CompletionListener.NONE))
+            .isInstanceOf(D3sException.class)
+            .hasMessageContaining("It broke.");
+        broken = false;
+
+        assertThat(service.complete(request(MODEL, 3), CompletionListener.NONE).choices()).hasSize(4);
+        assertThat(log).containsExactly("read a", "close");
+    }
+
+    @Test
+    void shouldNameTheFileThatIsMissingForAConversation() {
+        assertThatThrownBy(() -> service.complete(new CompletionRequest(new CompletionRequest.Source.Directory(MODEL),
+                List.of(new CompletionRequest.Prompt.Chat(List.of(Map.of("role", "user", "content", "hi")), null,
+                        Map.of())),
+                1, SamplingSettings.of(2, 1, 1), List.of(), 0, false), CompletionListener.NONE))
+            .isInstanceOf(D3sException.class)
+            .hasMessageContaining("chat_template.jinja");
+    }
+
+    @Test
+    void shouldSayThatAPolicyIsGone() {
+        assertThatThrownBy(() -> service.complete(new CompletionRequest(new CompletionRequest.Source.Live("ft:a"),
+                List.of(new CompletionRequest.Prompt.Text("hi")), 1, SamplingSettings.of(2, 1, 1), List.of(), 0, false),
+                CompletionListener.NONE))
+            .isInstanceOf(D3sException.class)
+            .hasMessageContaining("'ft:a' is not being trained any more");
     }
 }

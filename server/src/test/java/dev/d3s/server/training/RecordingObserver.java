@@ -14,11 +14,30 @@ final class RecordingObserver implements TrainingObserver {
     final List<StepReport> reports = new ArrayList<>();
     final List<String> messages = new ArrayList<>();
     private final Path directory;
+    private List<String> policyNames = List.of();
+    private Runnable beforeSteps = () -> {};
     private int stopAfter = Integer.MAX_VALUE;
     private BooleanSupplier stopWhen = () -> false;
 
     RecordingObserver(Path directory) {
         this.directory = directory;
+    }
+
+    /** Lets clients sample from the policy under these names. */
+    RecordingObserver named(String... names) {
+        policyNames = List.of(names);
+        return this;
+    }
+
+    /** Does this once, when the evaluation before training is reported. */
+    RecordingObserver beforeSteps(Runnable action) {
+        beforeSteps = action;
+        return this;
+    }
+
+    @Override
+    public List<String> policyNames() {
+        return policyNames;
     }
 
     /** Asks to stop once this many steps are reported. */
@@ -45,6 +64,9 @@ final class RecordingObserver implements TrainingObserver {
 
     @Override
     public void report(StepReport report) {
+        if (report.step() == -1) {
+            beforeSteps.run();
+        }
         reports.add(report);
     }
 

@@ -75,7 +75,7 @@ final class Guests implements ServingEngine {
         }
 
         private boolean wanted() {
-            return !queue.isClosed() && (worker != null && worker.busy() || queue.hasWaiting());
+            return !queue.isClosed() && ((worker != null && worker.busy()) || queue.hasWaiting());
         }
 
         private boolean turn(OrtSession session) {

@@ -66,7 +66,7 @@ public record OnnxRolloutSettings(int workers, int intraOpThreads, int slotsPerW
         long most = limits.memory() / KeyValueBuffers.positionBytes(config);
         int positions = (int) Math.max(2, Math.min(most, config.contextLength()));
         long byBuffer = Integer.MAX_VALUE / KeyValueBuffers.slotBytes(config, positions) - 2;
-        int slots = (int) Math.clamp(byBuffer, 1, Math.ceilDiv(limits.slots(), workers));
+        int slots = Math.clamp(byBuffer, 1, Math.ceilDiv(limits.slots(), workers));
         return new OnnxRolloutSettings(workers, large ? Math.max(1, cores) : 1, slots, positions,
                 RefreshMode.RECREATE, Long.MAX_VALUE);
     }

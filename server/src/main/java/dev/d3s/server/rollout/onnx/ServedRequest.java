@@ -89,6 +89,11 @@ final class ServedRequest {
             return request.prompts().get(prompt).prompt().length + builder.length() - 1;
         }
 
+        /** Whether both need the same keys and values before their next token. */
+        private boolean sharesTokens(Sequence other) {
+            return prompt == other.prompt && !begun() && !other.begun();
+        }
+
         float uniform() {
             return RolloutIdentity.uniform(request.sampling().seed(), builder.identity(), builder.length());
         }
@@ -175,6 +180,10 @@ final class ServedRequest {
         return request.sampling();
     }
 
+    boolean patient() {
+        return request.patient();
+    }
+
     int likeliest() {
         return request.likeliest();
     }
@@ -207,8 +216,7 @@ final class ServedRequest {
         long left = bytes;
         while (group.size() < most) {
             Sequence next = waiting.peek();
-            if (next == null || next.bytes > left || !group.isEmpty()
-                    && (next.begun() || group.getFirst().begun() || next.prompt != group.getFirst().prompt)) {
+            if (next == null || next.bytes > left || !(group.isEmpty() || next.sharesTokens(group.getFirst()))) {
                 break;
             }
             group.add(waiting.remove());

@@ -53,12 +53,12 @@ final class ServingQueue {
             }
             int more = request.completions();
             // A request that is larger than the queue is taken when nobody else waits.
-            if (waiting > 0 && waiting + more > limits.waiting()) {
+            if (!request.patient() && waiting > 0 && waiting + more > limits.waiting()) {
                 throw new BusyException("The server is busy: " + waiting + " completions of this model wait for a slot and at"
                         + " most " + limits.waiting() + " may; try again in " + SECONDS_TO_RETRY + " seconds.",
                         SECONDS_TO_RETRY);
             }
-            waiting += more;
+            waits(served, more);
             turns.add(served);
             active.add(served);
             changed();
@@ -85,7 +85,7 @@ final class ServingQueue {
                 }
                 suspended.remove(put);
                 reserved += put.bytes();
-                waiting--;
+                waits(put.request(), -1);
                 return List.of(put);
             }
         }
@@ -110,7 +110,7 @@ final class ServingQueue {
             for (Sequence sequence : group) {
                 reserved += sequence.bytes();
             }
-            waiting -= group.size();
+            waits(next, -group.size());
             return group;
         }
         return List.of();
@@ -126,6 +126,13 @@ final class ServingQueue {
         changed();
     }
 
+    /** Counts the completions of clients who do not want to wait long. */
+    private void waits(ServedRequest request, int more) {
+        if (!request.patient()) {
+            waiting += more;
+        }
+    }
+
     private void changed() {
         changes++;
         notifyAll();
@@ -135,7 +142,7 @@ final class ServingQueue {
     synchronized void suspend(List<Sequence> sequences) {
         for (Sequence sequence : sequences.reversed()) {
             reserved -= sequence.bytes();
-            waiting++;
+            waits(sequence.request(), 1);
             suspended.addFirst(sequence);
         }
         changed();
@@ -159,13 +166,13 @@ final class ServingQueue {
     private void forget(ServedRequest request) {
         if (active.remove(request)) {
             turns.remove(request);
-            waiting -= request.waiting().size();
+            waits(request, -request.waiting().size());
             request.waiting().clear();
             Iterator<Sequence> put = suspended.iterator();
             while (put.hasNext()) {
                 if (put.next().request() == request) {
                     put.remove();
-                    waiting--;
+                    waits(request, -1);
                 }
             }
         }
@@ -187,8 +194,13 @@ final class ServingQueue {
 
     /** Waits until something has changed since. */
     synchronized void await(long since, long milliseconds) throws InterruptedException {
-        if (closed == null && changes == since) {
-            wait(milliseconds);
+        long deadline = System.nanoTime() + milliseconds * 1_000_000;
+        while (closed == null && changes == since) {
+            long left = (deadline - System.nanoTime()) / 1_000_000;
+            if (left <= 0) {
+                return;
+            }
+            wait(left);
         }
     }
 
