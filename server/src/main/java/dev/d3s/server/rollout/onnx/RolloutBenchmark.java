@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SplittableRandom;
+import java.util.concurrent.CancellationException;
 
 import ai.onnxruntime.OrtException;
 import dev.d3s.server.model.ModelConfig;
@@ -61,17 +62,20 @@ public final class RolloutBenchmark {
      *         sampling_in_graph_alone, where only the logits do; refill_vs_static; prefix_sharing; refresh_seconds;
      *         refresh_share, of refresh and rollout together at {@code refresh_share_tokens} generated tokens;
      *         in_place_vs_recreated, decode speed; refresh_break_even_tokens; gemm_peak_gflops of one thread;
-     *         gemm_peak_share_decode
+     *         gemm_peak_share_decode; and what {@link ServingBenchmark} measures
      */
     public static Map<String, Double> run() {
         try {
             return new RolloutBenchmark().measured();
         } catch (OrtException e) {
             throw OnnxRuntime.failure("measuring", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CancellationException("The benchmark was interrupted.");
         }
     }
 
-    private Map<String, Double> measured() throws OrtException {
+    private Map<String, Double> measured() throws OrtException, InterruptedException {
         List<GenerationRequest> distinct = requests(SLOTS, 1, PROMPT);
         List<GenerationRequest> ragged = new ArrayList<>();
         int[] lengths = new int[REFILLED];
@@ -142,6 +146,7 @@ public final class RolloutBenchmark {
         result.put("refresh_break_even_tokens", refresh.breakEvenTokens());
         result.put("gemm_peak_gflops", peak * 1e-9);
         result.put("gemm_peak_share_decode", operations() / decode / peak);
+        result.putAll(new ServingBenchmark(config, weights).measured());
         return result;
     }
 
