@@ -78,7 +78,8 @@ record ChatBody(String model, CompletionRequest request, boolean logprobs, boole
             boolean oneCall = given("parallel_tool_calls") && !flag("parallel_tool_calls");
             SamplingSettings sampling = sampling(maxTokens);
             throwMistakes();
-            Map<String, Object> variables = given("chat_template_kwargs") ? plain(body.path("chat_template_kwargs"))
+            Map<String, Object> variables = given("chat_template_kwargs")
+                    ? plain(body.path("chat_template_kwargs"))
                     : Map.of();
             variables.values().removeIf(java.util.Objects::isNull);
             return new ChatBody(model,
@@ -165,8 +166,9 @@ record ChatBody(String model, CompletionRequest request, boolean logprobs, boole
         private @Nullable List<Map<String, Object>> tools(Set<String> functions) {
             JsonNode choice = body.path("tool_choice");
             if (given("tool_choice") && !Set.of("auto", "none").contains(choice.asText())) {
-                mistake("tool_choice", "invalid_value", "'tool_choice' is " + choice + " but may be \"auto\" or \"none\":"
-                        + " the server does not constrain what is generated, so it cannot force a call.");
+                mistake("tool_choice", "invalid_value",
+                        "'tool_choice' is " + choice + " but may be \"auto\" or \"none\":"
+                                + " the server does not constrain what is generated, so it cannot force a call.");
             }
             JsonNode given = body.path("tools");
             if (!given("tools")) {

@@ -52,7 +52,9 @@ record CompletionBody(String model, CompletionRequest request, boolean logprobs,
             boolean returnTokenIds = flag("return_token_ids");
             throwMistakes();
             return new CompletionBody(model,
-                    new CompletionRequest(models.source(model), prompts, n, sampling, stop, likeliest, echo && logprobs), logprobs,
+                    new CompletionRequest(models.source(model), prompts, n, sampling, stop, likeliest,
+                            echo && logprobs),
+                    logprobs,
                     echo, stream, streamUsage, returnTokenIds);
         }
 

@@ -162,7 +162,8 @@ class SamplingReader {
 
     /** A JSON object as plain values. */
     static Map<String, Object> plain(JsonNode object) {
-        return MAPPER.convertValue(object, new TypeReference<Map<String, Object>>() {});
+        return MAPPER.convertValue(object, new TypeReference<Map<String, Object>>() {
+        });
     }
 
     /** Text as JSON; {@code null} when it is none. */

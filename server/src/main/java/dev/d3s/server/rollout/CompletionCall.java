@@ -107,7 +107,9 @@ final class CompletionCall implements ServingListener {
                 case Event.Ended ended -> {
                     throwIfFailed(ended.failure);
                     int promptTokens = prompts.stream().mapToInt(prompt -> prompt.tokens().length).sum();
-                    int completionTokens = Arrays.stream(results).mapToInt(choice -> choice.whole().tokens().length).sum();
+                    int completionTokens = Arrays.stream(results)
+                        .mapToInt(choice -> choice.whole().tokens().length)
+                        .sum();
                     return new CompletionResult(Arrays.asList(known), Arrays.asList(results),
                             new CompletionResult.Usage(promptTokens, completionTokens), weights(versions));
                 }

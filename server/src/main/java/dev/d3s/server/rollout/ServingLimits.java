@@ -11,8 +11,9 @@ package dev.d3s.server.rollout;
 public record ServingLimits(int slots, long memory, int waiting, double share) {
     public ServingLimits {
         if (slots < 1 || memory < 1 || waiting < 1 || !(share >= 0 && share <= 0.5)) {
-            throw new IllegalArgumentException("Slots, memory and waiting start at 1, the share lies between 0 and 0.5: "
-                    + slots + ", " + memory + ", " + waiting + ", " + share);
+            throw new IllegalArgumentException(
+                    "Slots, memory and waiting start at 1, the share lies between 0 and 0.5: "
+                            + slots + ", " + memory + ", " + waiting + ", " + share);
         }
     }
 }

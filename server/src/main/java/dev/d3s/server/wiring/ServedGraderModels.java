@@ -49,7 +49,8 @@ final class ServedGraderModels implements GraderModels {
             return null;
         }
         if (policies.find(model).isPresent()) {
-            return "'" + model + "' is being trained: a grader that samples it would wait for a job that may wait for the "
+            return "'" + model
+                    + "' is being trained: a grader that samples it would wait for a job that may wait for the "
                     + "grader. Name a checkpoint of it.";
         }
         return "There is no model '" + model + "'; there are "

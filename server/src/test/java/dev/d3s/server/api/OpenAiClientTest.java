@@ -337,9 +337,11 @@ class OpenAiClientTest {
         assertThat(whole.systemFingerprint()).hasValue("weights-1");
 
         List<ChatCompletionChunk> chunks;
-        try (StreamResponse<ChatCompletionChunk> stream = client.chat().completions().createStreaming(conversation()
-            .streamOptions(ChatCompletionStreamOptions.builder().includeUsage(true).build())
-            .build())) {
+        try (StreamResponse<ChatCompletionChunk> stream = client.chat()
+            .completions()
+            .createStreaming(conversation()
+                .streamOptions(ChatCompletionStreamOptions.builder().includeUsage(true).build())
+                .build())) {
             chunks = stream.stream().map(ChatCompletionChunk::validate).toList();
         }
         assertThat(chunks.getLast().usage().orElseThrow().completionTokens()).isEqualTo(6);

@@ -244,7 +244,8 @@ class ServerResourcesTest {
 
     private static ValidatableResponse chat(String content, String more) {
         return given().contentType(ContentType.JSON)
-            .body("{\"model\": \"base\", \"messages\": [{\"role\": \"user\", \"content\": " + content + "}]" + more + "}")
+            .body("{\"model\": \"base\", \"messages\": [{\"role\": \"user\", \"content\": " + content + "}]" + more
+                    + "}")
             .post("/v1/chat/completions")
             .then();
     }
@@ -305,7 +306,8 @@ class ServerResourcesTest {
         try (Socket socket = new Socket("127.0.0.1", RestAssured.port)) {
             socket.getOutputStream()
                 .write(("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                        + "Content-Length: " + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.UTF_8));
+                        + "Content-Length: " + body.length() + "\r\n\r\n" + body)
+                    .getBytes(StandardCharsets.UTF_8));
             socket.getOutputStream().flush();
         }
         while (completions.gone.isEmpty()) {

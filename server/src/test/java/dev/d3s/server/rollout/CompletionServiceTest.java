@@ -139,8 +139,10 @@ class CompletionServiceTest {
     }
 
     private static CompletionRequest request(Path model, int maxTokens, String... stop) {
-        return new CompletionRequest(new CompletionRequest.Source.Directory(model), List.of(new CompletionRequest.Prompt.Text("ab"),
-                new CompletionRequest.Prompt.Tokens(new int[]{'c'})), 2, SamplingSettings.of(maxTokens, 1, 1),
+        return new CompletionRequest(new CompletionRequest.Source.Directory(model),
+                List.of(new CompletionRequest.Prompt.Text("ab"),
+                        new CompletionRequest.Prompt.Tokens(new int[]{'c'})),
+                2, SamplingSettings.of(maxTokens, 1, 1),
                 List.of(stop), 0, false);
     }
 
@@ -151,7 +153,8 @@ class CompletionServiceTest {
         assertThat(result.prompts()).extracting(CompletionResult.Prompt::text).containsExactly("ab", "c");
         assertThat(result.weights()).startsWith("weights");
         assertThat(result.choices()).hasSize(4).allSatisfy(choice -> {
-            assertThat(choice.whole().text()).isEqualTo("h\u00e9llo, w\u00f6rld").isEqualTo(String.join("", choice.whole().pieces()));
+            assertThat(choice.whole().text()).isEqualTo("h\u00e9llo, w\u00f6rld")
+                .isEqualTo(String.join("", choice.whole().pieces()));
             assertThat(choice.finishReason()).isEqualTo(FinishReason.STOP);
             assertThat(choice.whole().tokens()).hasSize(15).endsWith(256).hasSameSizeAs(choice.whole().pieces());
         });

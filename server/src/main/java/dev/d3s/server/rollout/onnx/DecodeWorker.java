@@ -264,7 +264,8 @@ final class DecodeWorker implements AutoCloseable {
         int scored = sequence.length - promptLength;
         TokenScores scores = new TokenScores(new float[scored], new float[scored]);
         int step = Math.clamp(MAX_SCORED_LOGITS / config.vocabularySize(), MIN_ROWS, CHUNK);
-        try (Sampling sampling = Sampling.of(config, SamplingSettings.of(1, temperature, 0), Math.max(step, MIN_ROWS))) {
+        try (Sampling sampling = Sampling.of(config, SamplingSettings.of(1, temperature, 0),
+                Math.max(step, MIN_ROWS))) {
             // The last token is only a target; a run has at least two positions, if need be one of padding.
             int inputs = sequence.length - 1;
             for (int from = 0; from < inputs; from += step) {

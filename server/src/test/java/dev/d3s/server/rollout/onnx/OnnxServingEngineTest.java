@@ -43,7 +43,8 @@ class OnnxServingEngineTest {
     private static final int CONTEXT = 1024;
     private static final ServingLimits LIMITS = new ServingLimits(8, 1L << 30, 4096, 0.125);
 
-    private final ModelConfig config = ModelConfig.qwen2(300, 32, 2, 4, 2, 16, 48, CONTEXT, 10_000, 1e-6, true, List.of(3));
+    private final ModelConfig config = ModelConfig.qwen2(300, 32, 2, 4, 2, 16, 48, CONTEXT, 10_000, 1e-6, true,
+            List.of(3));
     private final ModelConfig endless = ModelConfig.qwen2(300, 32, 2, 4, 2, 16, 48, CONTEXT, 10_000, 1e-6, true,
             List.of());
     private final RandomWeights weights = new RandomWeights(config, 1, 0.2);
@@ -310,7 +311,8 @@ class OnnxServingEngineTest {
             int[] sequence = Fixtures.sequence(prompt.prompt(), completion);
             List<double[][]> references = new ArrayList<>();
             for (int step = 0; step < 4; step++) {
-                references.add(new ReferenceDecoder(config, new RandomWeights(config, step, 0.2)).logprobs(sequence, 0.9));
+                references
+                    .add(new ReferenceDecoder(config, new RandomWeights(config, step, 0.2)).logprobs(sequence, 0.9));
             }
             for (int t = 0; t < completion.length(); t++) {
                 int at = t;
