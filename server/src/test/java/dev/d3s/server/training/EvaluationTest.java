@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.LongSupplier;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,6 +31,8 @@ import dev.d3s.server.rollout.GenerationRequest;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
 import dev.d3s.server.rollout.SamplingSettings;
+import dev.d3s.server.rollout.ServingEngine;
+import dev.d3s.server.rollout.ServingLimits;
 import dev.d3s.spi.RewardFunction;
 
 /** Evaluation between the steps of real runs. */
@@ -205,6 +208,11 @@ class EvaluationTest {
                 @Override
                 public void refresh() {
                     engine.refresh();
+                }
+
+                @Override
+                public ServingEngine serve(ServingLimits limits, LongSupplier version) {
+                    return engine.serve(limits, version);
                 }
 
                 @Override
