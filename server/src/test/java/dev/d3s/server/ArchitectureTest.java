@@ -34,17 +34,21 @@ class ArchitectureTest {
 
     /** Each package with the packages it may use beside itself, the contract and libraries. {@code wiring} may use all. */
     static final Map<String, Set<String>> ARROWS = Map.ofEntries(
-            Map.entry("api", Set.of("job", "evaluation", "model", "plugin", "rollout", "selection", "config")), //
+            Map.entry("api",
+                    Set.of("job", "planning", "evaluation", "model", "plugin", "rollout", "selection", "config")), //
             Map.entry("config", Set.of()), //
-            Map.entry("bench", Set.of("policy", "rollout")), //
+            Map.entry("bench",
+                    Set.of("training", "planning", "plugin", "selection", "advantage", "policy", "rollout", "model")), //
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //
             Map.entry("hub", Set.of("model")), //
             Map.entry("job",
-                    Set.of("training", "evaluation", "rollout", "plugin", "selection", "advantage", "hub", "config")), //
+                    Set.of("training", "planning", "policy", "evaluation", "rollout", "plugin", "selection", "advantage",
+                            "hub", "config")), //
             Map.entry("training",
-                    Set.of("evaluation", "reward", "advantage", "selection", "rollout", "policy", "model", "dataset",
-                            "plugin")), //
+                    Set.of("evaluation", "reward", "advantage", "selection", "planning", "rollout", "policy", "model",
+                            "dataset", "plugin")), //
+            Map.entry("planning", Set.of("rollout", "policy", "model")), //
             Map.entry("evaluation", Set.of("reward", "rollout", "model", "dataset", "plugin")), //
             Map.entry("reward", Set.of()), //
             Map.entry("advantage", Set.of()), //
@@ -56,9 +60,7 @@ class ArchitectureTest {
             Map.entry("plugin", Set.of()));
 
     private static final List<String> TRAINING_AND_BELOW = List.of("training", "evaluation", "reward", "advantage",
-            "selection",
-            "rollout",
-            "policy", "model", "dataset", "plugin", "hub");
+            "selection", "planning", "rollout", "policy", "model", "dataset", "plugin", "hub");
 
     private static JavaClasses imported;
 

@@ -70,12 +70,17 @@ class JobsResource {
     @POST
     @Consumes(MediaType.APPLICATION_JSON)
     @Operation(summary = "Queue a job", description = "Members under method.<type>.d3s are all optional; the answer holds "
-            + "every default that was filled in. All mistakes are reported at once.")
+            + "every default that was filled in. All mistakes are reported at once. With dry_run=true nothing is created: "
+            + "the answer is the job as it would be and the memory that is expected for it.")
     @RequestBody(content = @Content(schema = @Schema(implementation = Object.class), examples = @ExampleObject(name = "D3S", value = EXAMPLE)))
-    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = FineTuningJob.class)))
-    @APIResponse(responseCode = "400", description = "The request has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
-    public FineTuningJob create(String body) {
-        return wire(jobs.create(json.read(body)));
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(oneOf = {FineTuningJob.class,
+            JobPlanObject.class})))
+    @APIResponse(responseCode = "400", description = "The request has mistakes, or the job does not fit into memory", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
+    public Response create(String body, @RestQuery("dry_run") @Nullable String dryRun) {
+        Object answer = QueryRules.flag("dry_run", dryRun)
+                ? JobPlanObject.of(jobs.dryRun(json.read(body)))
+                : wire(jobs.create(json.read(body)));
+        return Response.ok(answer, MediaType.APPLICATION_JSON_TYPE).build();
     }
 
     @GET

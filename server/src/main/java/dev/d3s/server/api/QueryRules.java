@@ -28,6 +28,19 @@ final class QueryRules {
                 + "' but must be a whole number from " + minimum + " to " + maximum + ".");
     }
 
+    /** False when absent. */
+    static boolean flag(String name, @Nullable String given) {
+        String value = given == null ? "" : given.strip();
+        if (value.isEmpty() || value.equals("false")) {
+            return false;
+        }
+        if (value.equals("true")) {
+            return true;
+        }
+        throw new InvalidRequestException(name, "invalid_value",
+                "'" + name + "' is '" + given + "' but must be true or false.");
+    }
+
     static @Nullable String present(@Nullable String given) {
         return given == null || given.isBlank() ? null : given;
     }

@@ -4,10 +4,13 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.IntFunction;
 
 import org.jspecify.annotations.Nullable;
 
@@ -17,6 +20,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.policy.torch.PolicyBenchmark;
 import dev.d3s.server.rollout.onnx.RolloutBenchmark;
+import dev.d3s.server.training.Engines;
 
 /**
  * {@code ./d3s bench}: measures both engines, prints a table, and writes the figures as JSON when asked for. Every comparison
@@ -44,6 +48,9 @@ public final class Bench {
             return predicted == null ? expected : String.format(Locale.ROOT, "%.3f by its operations", predicted);
         }
     }
+
+    private static final String USAGE = "Usage: ./d3s bench [--report FILE] | ./d3s bench --model DIR "
+            + "[--only full|lora|bf16]";
 
     private static final List<Line> LINES = List.of(
             new Line("decode_vs_java_sampling", "decode: sampling in the graph over logits handed to Java", "1.7x"),
@@ -87,8 +94,16 @@ public final class Bench {
     private final @Nullable Path report;
     private final PrintStream out;
 
-    private Bench(@Nullable Path report, PrintStream out) {
+    private final @Nullable Path model;
+    private final StepBenchmark.@Nullable Mode only;
+    private final IntFunction<Engines> engines;
+
+    private Bench(@Nullable Path report, @Nullable Path model, StepBenchmark.@Nullable Mode only,
+            IntFunction<Engines> engines, PrintStream out) {
         this.report = report;
+        this.model = model;
+        this.only = only;
+        this.engines = engines;
         this.out = out;
     }
 
@@ -97,18 +112,45 @@ public final class Bench {
      *
      * @throws IllegalArgumentException with one sentence about what makes no sense
      */
-    public static Bench parse(PrintStream out, String... arguments) {
-        if (arguments.length == 0) {
-            return new Bench(null, out);
+    public static Bench parse(PrintStream out, IntFunction<Engines> engines, String... arguments) {
+        Map<String, String> given = new LinkedHashMap<>();
+        for (int index = 0; index + 1 < arguments.length; index += 2) {
+            given.put(arguments[index], arguments[index + 1]);
         }
-        if (arguments.length == 2 && arguments[0].equals("--report")) {
-            return new Bench(Path.of(arguments[1]), out);
+        if (arguments.length % 2 != 0 || !Set.of("--report", "--model", "--only").containsAll(given.keySet())
+                || (given.containsKey("--report") && given.size() > 1)
+                || (given.containsKey("--only") && !given.containsKey("--model"))) {
+            throw new IllegalArgumentException(USAGE);
         }
-        throw new IllegalArgumentException("Usage: ./d3s bench [--report FILE]");
+        String only = given.get("--only");
+        return new Bench(path(given.get("--report")), path(given.get("--model")), only == null ? null : mode(only),
+                engines, out);
+    }
+
+    private static @Nullable Path path(@Nullable String name) {
+        return name == null ? null : Path.of(name);
+    }
+
+    private static StepBenchmark.Mode mode(String word) {
+        return Arrays.stream(StepBenchmark.Mode.values())
+            .filter(mode -> mode.word().equals(word))
+            .findFirst()
+            .orElseThrow(() -> new IllegalArgumentException(USAGE));
     }
 
     /** Takes a few minutes; everything else on the machine disturbs it. */
     public void run() throws IOException {
+        Path directory = model;
+        if (directory != null) {
+            StepBenchmark steps = new StepBenchmark(directory, out);
+            int cores = Runtime.getRuntime().availableProcessors();
+            if (only != null) {
+                steps.run(only, engines.apply(cores), cores);
+            } else if (!steps.runChildren(List.of(StepBenchmark.Mode.FULL, StepBenchmark.Mode.LORA))) {
+                throw new IOException("A part of the benchmark failed; see above.");
+            }
+            return;
+        }
         NativeLibraries.prepare(NativeLibraries.userCache());
         Map<String, Double> figures = new LinkedHashMap<>();
         out.println("Rollout engine ...");

@@ -46,6 +46,9 @@ public interface D3sConfig {
     /** Completions for clients. */
     Serving serving();
 
+    /** Memory that jobs are planned for. */
+    Memory memory();
+
     /** Processor threads the engines may use; all processors when absent. */
     OptionalInt threads();
 
@@ -105,6 +108,19 @@ public interface D3sConfig {
         Optional<Path> directory();
     }
 
+    /** Memory that jobs are planned for. */
+    interface Memory {
+        /**
+         * Most memory of the server's process, with a unit: {@code 20G}. A job that needs more is refused. When absent: 90 %
+         * of what the machine, or the container, has to give when the job is submitted.
+         */
+        Optional<MemorySize> limit();
+
+        /** Part of it that is not for jobs but for models that answer completions. */
+        @WithDefault("256M")
+        MemorySize reserve();
+    }
+
     /** Live event streams. */
     interface Events {
         /** A quiet stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
@@ -144,6 +160,8 @@ public interface D3sConfig {
                 threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
                 files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout(),
                 new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(), hub().token().orElse(null)),
-                graders().allow().orElse(List.of()), data().directory().orElse(null));
+                graders().allow().orElse(List.of()), data().directory().orElse(null),
+                new MemorySettings(memory().limit().map(MemorySize::asLongValue).orElse(null),
+                        memory().reserve().asLongValue()));
     }
 }

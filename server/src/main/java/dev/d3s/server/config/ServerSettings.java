@@ -21,10 +21,12 @@ import org.jspecify.annotations.Nullable;
  * @param modelSources where models may come from besides the models directory
  * @param graderAddresses {@code host:port} of services inside this server's network that graders may call
  * @param dataDirectory jobs may use the data sets in it without uploading them; {@code null} for none
+ * @param memory that jobs are planned for
  */
 public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path pluginsDirectory, int threads,
         long uploadLimit, String organization, Duration heartbeat, Duration pluginTimeout,
-        ModelSources modelSources, List<String> graderAddresses, @Nullable Path dataDirectory) {
+        ModelSources modelSources, List<String> graderAddresses, @Nullable Path dataDirectory,
+        MemorySettings memory) {
     private static final Pattern ADDRESS = Pattern.compile("[^:/\\s]+:[0-9]{1,5}|[0-9A-Fa-f:.]+:[0-9]{1,5}");
 
     public ServerSettings {

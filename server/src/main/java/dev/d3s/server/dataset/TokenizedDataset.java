@@ -45,8 +45,15 @@ public final class TokenizedDataset implements AutoCloseable {
         return new TokenizedDataset(Dataset.open(file, kind, walk), kind, encoder, seed, walk);
     }
 
-    /** What a walk over a file finds. */
-    public record Report(int rows, List<RowProblem> problems) {}
+    /**
+     * What a walk over a file finds.
+     *
+     * @param longestPrompt tokens; 0 without an encoder
+     * @param longestCompletion tokens with their end; 0 where rows have none
+     * @param longestRow tokens of the longest prompt and completion together
+     */
+    public record Report(int rows, List<RowProblem> problems, int longestPrompt, int longestCompletion,
+            int longestRow) {}
 
     /**
      * Walks over a file as {@link #open} does, and reports the first 20 rows that cannot be used.
@@ -55,9 +62,12 @@ public final class TokenizedDataset implements AutoCloseable {
      */
     public static Report check(Path file, RowKind kind, @Nullable RowEncoder encoder, int maxTokens)
             throws IOException {
-        Dataset.Report report = Dataset.check(file, kind,
-                encoder == null ? row -> null : new Walk(encoder, kind, maxTokens));
-        return new Report(report.rows(), report.problems());
+        Walk walk = encoder == null ? null : new Walk(encoder, kind, maxTokens);
+        Dataset.Report report = Dataset.check(file, kind, walk == null ? row -> null : walk);
+        return walk == null
+                ? new Report(report.rows(), report.problems(), 0, 0, 0)
+                : new Report(report.rows(), report.problems(), walk.longestPrompt, walk.longestCompletion,
+                        walk.longestRow);
     }
 
     /** Encodes every row once, and keeps what is to be known of all of them. */
@@ -66,6 +76,8 @@ public final class TokenizedDataset implements AutoCloseable {
         private final RowKind kind;
         private final int maxTokens;
         private int longestPrompt;
+        private int longestCompletion;
+        private int longestRow;
         private long[] fingerprints = new long[1024];
         private int count;
 
@@ -83,7 +95,11 @@ public final class TokenizedDataset implements AutoCloseable {
             } catch (D3sException unencodable) {
                 return unencodable.text();
             }
+            int[] completion = tokens.completion();
+            int trained = completion == null ? 0 : completion.length;
             longestPrompt = Math.max(longestPrompt, tokens.prompt().length);
+            longestCompletion = Math.max(longestCompletion, trained);
+            longestRow = Math.max(longestRow, tokens.prompt().length + trained);
             if (count == fingerprints.length) {
                 fingerprints = Arrays.copyOf(fingerprints, Math.multiplyExact(count, 2));
             }

@@ -26,10 +26,32 @@ public interface DatasetChecks {
      *
      * @param rows how many, malformed ones included
      * @param problems one sentence each, with line number and fix; not more than a person would read
+     * @param lengths of its rows; {@link Lengths#UNKNOWN} where they were not measured
      */
-    record DatasetReport(int rows, List<String> problems) {
+    record DatasetReport(int rows, List<String> problems, Lengths lengths) {
         public DatasetReport {
             problems = List.copyOf(problems);
+        }
+
+        /** Of rows that were not measured. */
+        public DatasetReport(int rows, List<String> problems) {
+            this(rows, problems, Lengths.UNKNOWN);
+        }
+    }
+
+    /**
+     * Tokens of the longest rows.
+     *
+     * @param prompt of the longest prompt
+     * @param completion of the longest completion, its end included
+     * @param row of the longest prompt and completion together
+     */
+    record Lengths(int prompt, int completion, int row) {
+        static final Lengths UNKNOWN = new Lengths(0, 0, 0);
+
+        Lengths max(Lengths other) {
+            return new Lengths(Math.max(prompt, other.prompt), Math.max(completion, other.completion),
+                    Math.max(row, other.row));
         }
     }
 }

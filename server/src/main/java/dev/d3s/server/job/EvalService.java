@@ -1,6 +1,7 @@
 package dev.d3s.server.job;
 
 import java.io.IOException;
+import java.util.Optional;
 import java.util.Set;
 
 import jakarta.inject.Inject;
@@ -32,7 +33,8 @@ public class EvalService implements AutoCloseable {
             PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks) {
         this.stores = stores;
         this.reader = new EvalSpecReader(plugins,
-                new JobService.References(models, files, modelChecks, datasetChecks));
+                new JobService.References(models, files, modelChecks, datasetChecks,
+                        (model, settings, lengths, wishes) -> Optional.empty()));
         this.queue = new EvalQueue(stores.evals, models, files, evaluation);
     }
 

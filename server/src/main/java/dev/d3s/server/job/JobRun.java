@@ -150,7 +150,8 @@ final class JobRun implements TrainingObserver {
         return new TrainingRequest(spec.seed(), models.model(spec.model()).directory(),
                 data(spec.trainingFile()),
                 validation == null ? null : data(validation),
-                resumeFrom == null ? null : models.checkpointDirectory(job.id(), resumeFrom.step()), spec.settings());
+                resumeFrom == null ? null : models.checkpointDirectory(job.id(), resumeFrom.step()), spec.settings(),
+                spec.engines());
     }
 
     private Path data(String file) {

@@ -19,10 +19,15 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.job.DatasetChecks.Lengths;
 import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.planning.EngineWishes;
+import dev.d3s.server.planning.MemoryPlan;
+import dev.d3s.server.planning.MemoryPlanner;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.training.Training;
+import dev.d3s.server.training.TrainingSettings;
 
 /**
  * Everything one can do with jobs. Thread-safe; {@link #start} and {@link #close} belong to whoever made it.
@@ -39,11 +44,11 @@ public class JobService implements AutoCloseable {
 
     @Inject
     JobService(Stores stores, ServerSettings settings, ModelCatalog models, FileService files, Training training,
-            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks) {
+            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks, JobPlans plans) {
         this.stores = stores;
         this.models = models;
         this.feed = new EventFeed(stores.events, signal, settings.heartbeat());
-        this.reader = new JobSpecReader(plugins, new References(models, files, modelChecks, datasetChecks));
+        this.reader = new JobSpecReader(plugins, new References(models, files, modelChecks, datasetChecks, plans));
         this.queue = new JobQueue(stores, models, files, signal, training);
     }
 
@@ -68,14 +73,34 @@ public class JobService implements AutoCloseable {
      * @throws InvalidRequestException with every mistake
      */
     public Job create(JsonNode request) {
-        JobSpec spec = reader.read(request);
+        JobSpecReader.Planned planned = reader.plan(request);
+        JobSpec spec = planned.spec();
+        MemoryPlan plan = planned.plan();
         String id = stores.identifiers.next("ftjob");
         stores.jobs.insert(id, spec, "The job is queued: " + spec.settings().steps() + " steps from model "
-                + spec.model() + ".");
+                + spec.model() + "." + (plan == null ? "" : " " + plan.sentence()));
         signal.raise();
         queue.wake();
         return job(id);
     }
+
+    /**
+     * What {@link #create} would do with a request, without doing it.
+     *
+     * @param request as in {@code POST /v1/fine_tuning/jobs}
+     * @throws InvalidRequestException with every mistake, or because the job does not fit into memory
+     */
+    public DryRun dryRun(JsonNode request) {
+        JobSpecReader.Planned planned = reader.plan(request);
+        return new DryRun(planned.spec(), planned.plan());
+    }
+
+    /**
+     * A job that was read and not created.
+     *
+     * @param plan of its memory; {@code null} where none was made
+     */
+    public record DryRun(JobSpec spec, @Nullable MemoryPlan plan) {}
 
     public Job job(String id) {
         return stores.jobs.job(id).orElseThrow(() -> new NotFoundException("job", id));
@@ -228,7 +253,13 @@ public class JobService implements AutoCloseable {
 
     /** What ids stand for, here. */
     record References(ModelCatalog models, FileService files, ModelChecks modelChecks,
-            DatasetChecks datasetChecks) implements JobSpecReader.References {
+            DatasetChecks datasetChecks, JobPlans plans) implements JobSpecReader.References {
+        @Override
+        public Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
+                EngineWishes wishes) {
+            return plans.plan(model, settings, lengths, wishes);
+        }
+
         @Override
         public Optional<Path> model(String id) {
             return models.find(id).map(ModelCatalog.Model::directory);

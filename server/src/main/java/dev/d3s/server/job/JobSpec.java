@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.planning.EngineSettings;
 import dev.d3s.server.training.TrainingSettings;
 
 /**
@@ -19,11 +20,12 @@ import dev.d3s.server.training.TrainingSettings;
  * @param metadata the client's own
  * @param hyperparameters the members OpenAI's format has a word for
  * @param settings for the training loop
+ * @param engines how they use the machine; {@code null} leaves it to them
  * @param request the whole as JSON: submitting it again repeats the job
  */
 public record JobSpec(String model, String trainingFile, @Nullable String validationFile, long seed,
         @Nullable String suffix, Map<String, String> metadata, Hyperparameters hyperparameters,
-        TrainingSettings settings, ObjectNode request) {
+        TrainingSettings settings, @Nullable EngineSettings engines, ObjectNode request) {
     public JobSpec {
         metadata = Map.copyOf(metadata);
     }

@@ -20,8 +20,13 @@ import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.hub.HubReference;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.job.DatasetChecks.Lengths;
 import dev.d3s.server.job.JobSpec.Hyperparameters;
 import dev.d3s.server.job.Section.Range;
+import dev.d3s.server.planning.EngineSettings;
+import dev.d3s.server.planning.EngineWishes;
+import dev.d3s.server.planning.MemoryPlan;
+import dev.d3s.server.planning.MemoryPlanner;
 import dev.d3s.server.plugin.PluginKind;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.LoraSettings;
@@ -82,7 +87,20 @@ final class JobSpecReader {
         Optional<Path> file(String id);
 
         DatasetReport dataset(Path file, DatasetUse use);
+
+        /** See {@link JobPlans}. */
+        default Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
+                EngineWishes wishes) {
+            return Optional.empty();
+        }
     }
+
+    /**
+     * A job that was read.
+     *
+     * @param plan of its memory; {@code null} where none was made
+     */
+    record Planned(JobSpec spec, @Nullable MemoryPlan plan) {}
 
     /**
      * Reads a request.
@@ -90,6 +108,11 @@ final class JobSpecReader {
      * @throws InvalidRequestException with every mistake
      */
     JobSpec read(JsonNode body) {
+        return plan(body).spec();
+    }
+
+    /** The same, with what its memory is expected to be. */
+    Planned plan(JsonNode body) {
         if (!(body instanceof ObjectNode given)) {
             throw new InvalidRequestException(List.of(new Mistake(null, "invalid_type",
                     "The request must be a JSON object with at least 'model', 'training_file' and 'method'.")));
@@ -132,11 +155,26 @@ final class JobSpecReader {
         details.finish();
         method.finish();
         request.finish();
-        if (!request.mistakes().isEmpty()) {
+        if (!request.mistakes().isEmpty() || modelDirectory == null) {
             throw new InvalidRequestException(request.mistakes());
         }
-        return new JobSpec(model, trainingFile, validationFile, seed, suffix, metadata, result.hyperparameters(),
-                result.settings(), request.expanded());
+        EngineSettings engines = result.wishes().complete();
+        MemoryPlan plan = null;
+        Optional<MemoryPlanner.Outcome> outcome = references.plan(modelDirectory, result.settings(), files.lengths,
+                result.wishes());
+        if (outcome.isPresent()) {
+            String refusal = outcome.get().refusal();
+            if (refusal != null) {
+                throw new InvalidRequestException(method.pathOf(Section.word(type)), "insufficient_memory", refusal);
+            }
+            plan = outcome.get().plan();
+            engines = plan.settings();
+        }
+        if (engines != null) {
+            ResourcesReader.write(engines, (ObjectNode) details.expanded().path("d3s"));
+        }
+        return new Planned(new JobSpec(model, trainingFile, validationFile, seed, suffix, metadata,
+                result.hyperparameters(), result.settings(), engines, request.expanded()), plan);
     }
 
     /** The kinds of training. */
@@ -144,7 +182,7 @@ final class JobSpecReader {
         SUPERVISED, REINFORCEMENT
     }
 
-    private record Read(Hyperparameters hyperparameters, TrainingSettings settings) {}
+    private record Read(Hyperparameters hyperparameters, TrainingSettings settings, EngineWishes wishes) {}
 
     // ---------------------------------------------------------------- the two methods
 
@@ -200,6 +238,7 @@ final class JobSpecReader {
         updates.finish();
 
         PolicySettings policy = policy(d3s);
+        EngineWishes wishes = ResourcesReader.read(d3s);
         OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
 
         Section grading = d3s.section("grading");
@@ -216,7 +255,8 @@ final class JobSpecReader {
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new ReinforcementSettings(preset.name(), steps, batchSize, groupSize, maxTokens, temperature, scale,
                         minRange, rollouts, tokens, norm, entropy, objectiveSettings, updateSettings, grader, timeout,
-                        policy, optimizer, evaluation, checkpointInterval, recording));
+                        policy, optimizer, evaluation, checkpointInterval, recording),
+                wishes);
     }
 
     private Read supervised(Section details, Files files) {
@@ -231,6 +271,7 @@ final class JobSpecReader {
         int batchSize = d3s.whole("batch_size", givenBatchSize, 1, 65_536);
         int maxTokens = d3s.whole("max_tokens", 256, 1, 1_000_000);
         PolicySettings policy = policy(d3s);
+        EngineWishes wishes = ResourcesReader.read(d3s);
         OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
         EvaluationSettings evaluation = evaluation(d3s, files, 0, 256, 1);
         int checkpointInterval = checkpointInterval(d3s);
@@ -240,7 +281,8 @@ final class JobSpecReader {
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new SupervisedSettings(steps, batchSize, maxTokens, policy, optimizer, evaluation, checkpointInterval,
-                        grader));
+                        grader),
+                wishes);
     }
 
     // ---------------------------------------------------------------- parts of both
@@ -434,6 +476,7 @@ final class JobSpecReader {
         private final String trainingFile;
         private final @Nullable String validationFile;
         private final @Nullable Path model;
+        private Lengths lengths = Lengths.UNKNOWN;
 
         Files(Section request, String trainingFile, @Nullable String validationFile, @Nullable Path model) {
             this.request = request;
@@ -451,31 +494,41 @@ final class JobSpecReader {
         int check(boolean completions, int tokens, boolean validationCompletions, int validationTokens) {
             int rows = trainingFile.isEmpty()
                     ? 1
-                    : dataset(request, "training_file", trainingFile, new DatasetUse(completions, model, tokens),
-                            references);
+                    : check("training_file", trainingFile, new DatasetUse(completions, model, tokens));
             if (validationFile != null) {
-                dataset(request, "validation_file", validationFile,
-                        new DatasetUse(validationCompletions, model, validationTokens), references);
+                check("validation_file", validationFile,
+                        new DatasetUse(validationCompletions, model, validationTokens));
             }
             return rows;
+        }
+
+        private int check(String member, String id, DatasetUse use) {
+            DatasetReport report = report(request, member, id, use, references);
+            lengths = lengths.max(report.lengths());
+            return Math.max(1, report.rows());
         }
     }
 
     /** Checks a file; returns its rows, at least 1. */
     static int dataset(Section request, String member, String id, DatasetUse use, References references) {
+        return Math.max(1, report(request, member, id, use, references).rows());
+    }
+
+    private static DatasetReport report(Section request, String member, String id, DatasetUse use,
+            References references) {
         Optional<Path> path;
         try {
             path = references.file(id);
         } catch (D3sException refused) {
             request.mistake(member, refused.code(), refused.text());
-            return 1;
+            return new DatasetReport(1, List.of());
         }
         if (path.isEmpty()) {
             request.mistake(member, "file_not_found", id.startsWith("/") || id.startsWith("file:")
                     ? "There is no file '" + id + "' inside the server's d3s.data.directory."
                     : "There is no file '" + id
                             + "'; upload one with POST /v1/files and use the id it returns.");
-            return 1;
+            return new DatasetReport(1, List.of());
         }
         DatasetReport report = references.dataset(path.get(), use);
         report.problems().forEach(problem -> request.mistake(member, "invalid_dataset", problem));
@@ -483,7 +536,7 @@ final class JobSpecReader {
             request.mistake(member, "invalid_dataset",
                     "The file '" + id + "' has no rows; it needs one JSON object per line.");
         }
-        return Math.max(1, report.rows());
+        return report;
     }
 
     private static @Nullable String suffix(Section request) {

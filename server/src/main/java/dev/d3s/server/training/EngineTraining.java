@@ -18,6 +18,7 @@ import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.StoredWeights;
 import dev.d3s.server.model.Tokenizer;
+import dev.d3s.server.planning.EngineSettings;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.Policy;
 import dev.d3s.server.policy.ReferencePolicy;
@@ -62,10 +63,17 @@ public final class EngineTraining implements Training {
         if (checkpoint != null) {
             observer.message("Continuing after step " + (start.completedSteps() - 1) + ".");
         }
+        EngineTraining planned = planned(request);
         return switch (request.settings()) {
-            case ReinforcementSettings settings -> reinforcement(request, settings, start, observer);
-            case SupervisedSettings settings -> supervised(request, settings, start, observer);
+            case ReinforcementSettings settings -> planned.reinforcement(request, settings, start, observer);
+            case SupervisedSettings settings -> planned.supervised(request, settings, start, observer);
         };
+    }
+
+    /** With engines that use the machine as it was planned for this run. */
+    private EngineTraining planned(TrainingRequest request) {
+        EngineSettings settings = request.engines();
+        return settings == null ? this : new EngineTraining(engines.with(settings), plugins);
     }
 
     private TrainingTotals reinforcement(TrainingRequest request, ReinforcementSettings settings, TrainingState start,

@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
+import dev.d3s.server.planning.EngineSettings;
 import dev.d3s.server.policy.Policy;
 import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.ReferencePolicy;
@@ -31,4 +32,9 @@ public interface Engines {
      */
     RolloutEngine rollouts(ModelConfig config, Weights live, int maxSequenceLength, long tokensPerRefresh,
             @Nullable RefreshMode mode);
+
+    /** The same engines, which use the machine like this. */
+    default Engines with(EngineSettings settings) {
+        return this;
+    }
 }

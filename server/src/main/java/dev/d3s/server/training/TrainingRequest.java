@@ -4,6 +4,8 @@ import java.nio.file.Path;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.planning.EngineSettings;
+
 /**
  * One run of a training loop.
  *
@@ -13,6 +15,13 @@ import org.jspecify.annotations.Nullable;
  * @param validationFile JSON Lines or Parquet, for evaluation
  * @param resumeFrom a checkpoint directory of the same job to continue from
  * @param settings what to do
+ * @param engines how they use the machine; {@code null} leaves it to them
  */
 public record TrainingRequest(long seed, Path model, Path trainingFile, @Nullable Path validationFile,
-        @Nullable Path resumeFrom, TrainingSettings settings) {}
+        @Nullable Path resumeFrom, TrainingSettings settings, @Nullable EngineSettings engines) {
+    /** Of a run whose engines choose for themselves how they use the machine. */
+    public TrainingRequest(long seed, Path model, Path trainingFile, @Nullable Path validationFile,
+            @Nullable Path resumeFrom, TrainingSettings settings) {
+        this(seed, model, trainingFile, validationFile, resumeFrom, settings, null);
+    }
+}

@@ -38,6 +38,7 @@ final class DatasetReader implements DatasetChecks {
 
     private static DatasetReport report(TokenizedDataset.Report found) {
         return new DatasetReport(found.rows(),
-                found.problems().stream().map(problem -> "Line " + problem.line() + ": " + problem.message()).toList());
+                found.problems().stream().map(problem -> "Line " + problem.line() + ": " + problem.message()).toList(),
+                new Lengths(found.longestPrompt(), found.longestCompletion(), found.longestRow()));
     }
 }

@@ -46,7 +46,7 @@ public final class Main {
                         embed(arguments);
                     }
                 }
-                case "bench" -> Bench.parse(console(), options).run();
+                case "bench" -> Bench.parse(console(), OnnxTorchEngines::new, options).run();
                 default -> {
                     console().println("Unknown command '" + command + "': serve, demo, compare or bench.");
                     System.exit(2);

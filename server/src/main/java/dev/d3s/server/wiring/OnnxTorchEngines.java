@@ -4,6 +4,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
+import dev.d3s.server.planning.EngineSettings;
 import dev.d3s.server.policy.Policy;
 import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.ReferencePolicy;
@@ -20,21 +21,41 @@ import dev.d3s.server.training.Engines;
  * Trains in libtorch and generates in ONNX Runtime, each with all the cores: the two never work at the same time.
  *
  * @param cores processor threads for an engine
+ * @param planned how a run uses the machine; {@code null} chooses by the model alone
  */
-public record OnnxTorchEngines(int cores) implements Engines {
+public record OnnxTorchEngines(int cores, @Nullable EngineSettings planned) implements Engines {
+    public OnnxTorchEngines(int cores) {
+        this(cores, null);
+    }
+
+    @Override
+    public Engines with(EngineSettings settings) {
+        return new OnnxTorchEngines(cores, settings);
+    }
+
     @Override
     public Policy policy(ModelConfig config, Weights initial, PolicySettings settings, long seed) {
-        return TorchPolicy.open(config, initial, TorchPolicySettings.forModel(config, cores, settings), seed);
+        return TorchPolicy.open(config, initial, trainer(config, settings), seed);
     }
 
     @Override
     public ReferencePolicy reference(ModelConfig config, Weights weights, PolicySettings settings) {
-        return TorchReferencePolicy.open(config, weights, TorchPolicySettings.forModel(config, cores, settings));
+        return TorchReferencePolicy.open(config, weights, trainer(config, settings));
+    }
+
+    private TorchPolicySettings trainer(ModelConfig config, PolicySettings settings) {
+        return planned == null
+                ? TorchPolicySettings.forModel(config, cores, settings)
+                : planned.trainer(config, settings);
     }
 
     @Override
     public RolloutEngine rollouts(ModelConfig config, Weights live, int maxSequenceLength, long tokensPerRefresh,
             @Nullable RefreshMode mode) {
+        if (planned != null) {
+            return OnnxRolloutEngine.open(config, live,
+                    planned.rollouts(config, maxSequenceLength, tokensPerRefresh, mode));
+        }
         OnnxRolloutSettings settings = OnnxRolloutSettings.forModel(config, cores, maxSequenceLength, tokensPerRefresh);
         return OnnxRolloutEngine.open(config, live, mode == null ? settings : settings.with(mode));
     }

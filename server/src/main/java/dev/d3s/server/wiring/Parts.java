@@ -16,9 +16,11 @@ import dev.d3s.server.evaluation.ModelEvaluation;
 import dev.d3s.server.hub.Hub;
 import dev.d3s.server.hub.HubSettings;
 import dev.d3s.server.job.DatasetChecks;
+import dev.d3s.server.job.JobPlans;
 import dev.d3s.server.job.ModelCatalog;
 import dev.d3s.server.job.ModelChecks;
 import dev.d3s.server.job.ModelRelease;
+import dev.d3s.server.planning.JobMemory;
 import dev.d3s.server.plugin.GraderModels;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.rollout.CompletionService;
@@ -117,5 +119,13 @@ final class Parts {
     @Singleton
     static DatasetChecks datasetChecks() {
         return new DatasetReader();
+    }
+
+    @Produces
+    @Singleton
+    static JobPlans jobPlans(ServerSettings settings) {
+        Long limit = settings.memory().limit();
+        return new JobPlanner(
+                new JobMemory(settings.threads(), limit == null ? 0 : limit, settings.memory().reserve()));
     }
 }

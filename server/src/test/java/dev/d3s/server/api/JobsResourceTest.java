@@ -338,6 +338,50 @@ class JobsResourceTest {
     }
 
     @Test
+    void shouldShowWhatAJobNeedsWithoutCreatingIt() {
+        int before = given().queryParam("limit", 1000).get("/v1/fine_tuning/jobs").jsonPath().getList("data").size();
+
+        JsonPath plan = given().contentType(ContentType.JSON)
+            .body(body("{\"steps\": 3, \"resources\": {\"rollout_slots\": 6}}"))
+            .post("/v1/fine_tuning/jobs?dry_run=true")
+            .then()
+            .statusCode(200)
+            .extract()
+            .jsonPath();
+
+        assertThat(plan.getString("object")).isEqualTo("fine_tuning.job.plan");
+        assertThat(plan.getInt("steps")).isEqualTo(3);
+        assertThat(plan.getInt("method.reinforcement.d3s.resources.rollout_slots")).isEqualTo(6);
+        assertThat(plan.getLong("memory.limit_bytes")).isEqualTo(2L << 30);
+        long phases = plan.getLong("memory.phases.held.bytes") + plan.getLong("memory.phases.rollout.bytes")
+                + plan.getLong("memory.phases.update.bytes");
+        assertThat(plan.getLong("memory.peak_bytes")).isEqualTo(phases);
+        assertThat(plan.getMap("memory.phases.held.parts")).containsKeys("weights", "optimizer_moments",
+                "key_value_cache");
+        assertThat(given().queryParam("limit", 1000).get("/v1/fine_tuning/jobs").jsonPath().getList("data"))
+            .hasSize(before);
+    }
+
+    @Test
+    void shouldSayAboutADryRunWhatItSaysAboutAJob() {
+        String tooLarge = body("{\"resources\": {\"rollout_slots\": 4096}, \"sampling\": {\"max_tokens\": 900}}");
+        for (String query : new String[]{"", "?dry_run=true"}) {
+            given().contentType(ContentType.JSON)
+                .body(tooLarge)
+                .post("/v1/fine_tuning/jobs" + query)
+                .then()
+                .statusCode(400)
+                .body("error.code", is("insufficient_memory"));
+        }
+        given().contentType(ContentType.JSON)
+            .body(tooLarge)
+            .post("/v1/fine_tuning/jobs?dry_run=maybe")
+            .then()
+            .statusCode(400)
+            .body("error.param", is("dry_run"));
+    }
+
+    @Test
     void shouldSendEventsWhileTheJobStillRuns() throws Exception {
         training.hold();
         String id = created("{\"steps\": 1}");

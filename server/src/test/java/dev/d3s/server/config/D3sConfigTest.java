@@ -42,7 +42,8 @@ class D3sConfigTest {
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/home/someone/.d3s"),
                 Path.of("/home/someone/.d3s/models"), null, Runtime.getRuntime().availableProcessors(), 5L << 30, "d3s",
                 Duration.ofSeconds(15), Duration.ofSeconds(30),
-                new ModelSources(List.of(), URI.create("https://huggingface.co"), null), List.of(), null));
+                new ModelSources(List.of(), URI.create("https://huggingface.co"), null), List.of(), null,
+                MemorySettings.DEFAULT));
         assertThat(config.toServing()).isEqualTo(new ServingSettings(32, 2L << 30, 1024, 0.125));
     }
 
@@ -54,7 +55,8 @@ class D3sConfigTest {
                 Map.of(
                         "d3s.models.allowed", "/data/others,/home/someone/.cache/huggingface", "d3s.hub.endpoint",
                         "https://hub.example.org/", "d3s.hub.token", "hf_secret", "d3s.graders.allow",
-                        "127.0.0.1:8000,judge:80", "d3s.data.directory", "/data/sets"));
+                        "127.0.0.1:8000,judge:80", "d3s.data.directory", "/data/sets", "d3s.memory.limit",
+                        "20G", "d3s.memory.reserve", "1G"));
 
         assertThat(config(Map.of("d3s.serving.slots", "8", "d3s.serving.memory", "512M", "d3s.serving.queue", "9",
                 "d3s.serving.share", "0.25"))
@@ -63,7 +65,8 @@ class D3sConfigTest {
                 Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
                 new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),
                         URI.create("https://hub.example.org"), "hf_secret"),
-                List.of("127.0.0.1:8000", "judge:80"), Path.of("/data/sets")));
+                List.of("127.0.0.1:8000", "judge:80"), Path.of("/data/sets"),
+                new MemorySettings(20L << 30, 1L << 30)));
     }
 
     @Test

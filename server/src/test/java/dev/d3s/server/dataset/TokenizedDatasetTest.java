@@ -59,7 +59,7 @@ class TokenizedDatasetTest {
             assertThatThrownBy(() -> TokenizedDataset.open(file, RowKind.PROMPT, encoder, 34, 5))
                 .hasMessageStartingWith("rows.jsonl, line 3: The prompt has 479 tokens");
             assertThat(TokenizedDataset.check(file, RowKind.PROMPT, encoder, 33))
-                .isEqualTo(new TokenizedDataset.Report(2, List.of()));
+                .isEqualTo(new TokenizedDataset.Report(2, List.of(), 479, 0, 479));
         }
     }
 

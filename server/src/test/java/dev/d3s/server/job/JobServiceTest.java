@@ -19,6 +19,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.d3s.server.training.TrainingRequest;
 import dev.d3s.server.training.TrainingStopped;
 import dev.d3s.spi.D3sException;
@@ -77,6 +79,27 @@ class JobServiceTest {
         assertThat(metrics.steps()).containsExactly(-1, 0, 1, 2, 3, 4);
         assertThat(metrics.values().get("accuracy")).containsExactly(0.25, null, null, null, null, null);
         assertThat(metrics.values().get("trained_tokens")).containsExactly(null, 10.0, 20.0, 30.0, 40.0, 50.0);
+    }
+
+    @Test
+    void shouldGoOnWithTheSettingsThatWerePlanned() throws Exception {
+        server.training.hold();
+        ObjectNode request = server.request(4);
+        request.withObject("/method/reinforcement/d3s").putObject("resources").put("rollout_slots", 3);
+        Job job = server.jobs.create(request);
+        server.training.awaitHeld();
+        assertThat(messages(server, job.id()).getFirst()).contains("Expected peak of memory: ", " of 2.0 GiB.");
+        server.jobs.pause(job.id());
+        server.training.letGo();
+        server.await(job.id(), JobStatus.PAUSED);
+
+        server.jobs.resume(job.id());
+        server.await(job.id(), JobStatus.SUCCEEDED);
+
+        assertThat(job.spec().engines()).isNotNull();
+        assertThat(server.training.requests).extracting(TrainingRequest::engines)
+            .hasSize(2)
+            .containsOnly(job.spec().engines());
     }
 
     @Test

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 
 import org.junit.jupiter.api.Test;
@@ -21,6 +22,10 @@ import dev.d3s.server.advantage.Scale;
 import dev.d3s.server.evaluation.SampledSettings;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
+import dev.d3s.server.job.DatasetChecks.Lengths;
+import dev.d3s.server.planning.EngineSettings;
+import dev.d3s.server.planning.EngineWishes;
+import dev.d3s.server.planning.MemoryPlanner;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.LoraTarget;
@@ -36,6 +41,7 @@ import dev.d3s.server.training.ReinforcementSettings.EntropySource;
 import dev.d3s.server.training.ReinforcementSettings.TokenNorm;
 import dev.d3s.server.training.SelectionSettings;
 import dev.d3s.server.training.SupervisedSettings;
+import dev.d3s.server.training.TrainingSettings;
 import dev.d3s.server.training.UpdateSettings;
 import dev.d3s.spi.Plugin;
 import dev.d3s.spi.PluginConfig;
@@ -73,6 +79,12 @@ class JobSpecReaderTest {
         @Override
         public DatasetReport dataset(Path file, DatasetUse use) {
             return new DatasetReport(100, List.of());
+        }
+
+        @Override
+        public Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
+                EngineWishes wishes) {
+            return new TestCatalogs().plan(model, settings, lengths, wishes);
         }
     }
 
@@ -252,6 +264,42 @@ class JobSpecReaderTest {
         assertThat(read(spec.request())).isEqualTo(spec);
         assertThat(JobSpecReader.ofStored(PLUGINS).read(spec.request())).isEqualTo(spec);
         assertThat(read(reinforcement()).seed()).isNotEqualTo(spec.seed());
+    }
+
+    @Test
+    void shouldStoreWhatThePlannerChoseAndRepeatIt() {
+        JobSpec spec = read(withD3s("{\"resources\": {\"rollout_slots\": 5, \"refresh\": \"in-place\"}}"));
+
+        EngineSettings engines = Objects.requireNonNull(spec.engines());
+        assertThat(engines.slotsPerWorker()).isEqualTo(5);
+        assertThat(engines.refresh()).isEqualTo(EngineSettings.Refresh.IN_PLACE);
+        JsonNode resources = spec.request().at("/method/reinforcement/d3s/resources");
+        assertThat(resources.path("refresh").asText()).isEqualTo("in-place");
+        assertThat(resources.path("tokens_per_micro_batch").asInt()).isEqualTo(engines.tokensPerMicroBatch());
+        assertThat(read(spec.request())).isEqualTo(spec);
+        assertThat(JobSpecReader.ofStored(PLUGINS).read(spec.request())).isEqualTo(spec);
+    }
+
+    @Test
+    void shouldRefuseAJobThatDoesNotFitIntoMemory() {
+        assertThat(mistakes(withD3s("{\"resources\": {\"rollout_slots\": 4096}, \"sampling\": {\"max_tokens\": 900}}")))
+            .singleElement()
+            .satisfies(mistake -> {
+                assertThat(mistake.code()).isEqualTo("insufficient_memory");
+                assertThat(mistake.param()).isEqualTo("method.reinforcement");
+                assertThat(mistake.message()).contains("key-value cache", "but the server may use 2.0 GiB");
+            });
+    }
+
+    @Test
+    void shouldReportEveryMistakeInResources() {
+        assertThat(mistakes(withD3s("""
+                {"resources": {"trainer_workers": 0, "lm_head_rows": "all", "activation_checkpointing": "some",
+                               "slots": 3}}""")).stream().map(Mistake::param)).containsExactlyInAnyOrder(
+                "method.reinforcement.d3s.resources.trainer_workers",
+                "method.reinforcement.d3s.resources.lm_head_rows",
+                "method.reinforcement.d3s.resources.activation_checkpointing",
+                "method.reinforcement.d3s.resources.slots");
     }
 
     @Test

@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 
 import jakarta.enterprise.inject.Alternative;
@@ -15,15 +16,20 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
+import dev.d3s.server.model.ModelConfig;
+import dev.d3s.server.planning.EngineWishes;
+import dev.d3s.server.planning.MemoryPlanner;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.plugin.Plugins;
+import dev.d3s.server.training.TrainingSettings;
+import dev.d3s.server.training.Workloads;
 import dev.d3s.spi.ConfigKey;
 import dev.d3s.spi.Plugin;
 
 /** A few plugins and checks: enough to have something right and something wrong to say in a job. */
 @Alternative
 @Singleton
-public class TestCatalogs implements ModelChecks, DatasetChecks {
+public class TestCatalogs implements ModelChecks, DatasetChecks, JobPlans {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** The built-in plugins, a grader with nested options, and more. */
@@ -56,6 +62,17 @@ public class TestCatalogs implements ModelChecks, DatasetChecks {
                 : List
                     .of("The model '" + directory.getFileName() + "' has no tokenizer.json; add the one it was trained "
                             + "with.");
+    }
+
+    /** Jobs that say something about resources are planned, for a small model on a machine with 2 GiB. */
+    @Override
+    public Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
+            EngineWishes wishes) {
+        ModelConfig config = ModelConfig.qwen2(1000, 64, 2, 4, 2, 16, 96, 1024, 10_000, 1e-6, true, List.of(0));
+        return wishes.equals(EngineWishes.NONE)
+                ? Optional.empty()
+                : Optional.of(new MemoryPlanner(2, 2L << 30, 300L << 20)
+                    .plan(Workloads.of(config, settings, 10, 0, 0), wishes));
     }
 
     /** A token is a character; the context is config.json's. */

@@ -19,6 +19,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.config.MemorySettings;
 import dev.d3s.server.config.ModelSources;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.hub.Hub;
@@ -51,7 +52,7 @@ final class TestServer implements AutoCloseable {
     TestServer(Path home, URI endpoint) {
         settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50),
                 Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null),
-                List.of(), home.resolve("data"));
+                List.of(), home.resolve("data"), MemorySettings.DEFAULT);
         SQLiteConfig config = new SQLiteConfig();
         config.setJournalMode(SQLiteConfig.JournalMode.WAL);
         config.setBusyTimeout(10_000);
@@ -66,7 +67,7 @@ final class TestServer implements AutoCloseable {
         hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
         registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
         jobs = new JobService(stores, settings, models, files, training, plugins, catalogs,
-                catalogs);
+                catalogs, catalogs);
         evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs);
     }
 

@@ -29,7 +29,7 @@ import dev.d3s.server.rollout.onnx.WorkQueue.Assignment;
 final class DecodeWorker implements AutoCloseable {
     /** Tokens of a prompt in one run; attention needs memory for heads * CHUNK * length. */
     static final int CHUNK = 1024;
-    private static final int MAX_PREFILL_ROWS = 2 * CHUNK;
+    static final int MAX_PREFILL_ROWS = 2 * CHUNK;
     private static final int MIN_ROWS = DecodeSlots.MIN_ROWS;
     /** Values of logits that one scoring run may make. */
     private static final int MAX_SCORED_LOGITS = 1 << 24;
