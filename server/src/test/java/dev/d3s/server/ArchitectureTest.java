@@ -43,7 +43,8 @@ class ArchitectureTest {
             Map.entry("example", Set.of("model")), //
             Map.entry("hub", Set.of("model")), //
             Map.entry("job",
-                    Set.of("training", "planning", "policy", "evaluation", "rollout", "plugin", "selection", "advantage",
+                    Set.of("training", "planning", "policy", "evaluation", "rollout", "plugin", "selection",
+                            "advantage",
                             "hub", "config")), //
             Map.entry("training",
                     Set.of("evaluation", "reward", "advantage", "selection", "planning", "rollout", "policy", "model",

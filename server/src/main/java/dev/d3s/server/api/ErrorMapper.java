@@ -13,8 +13,8 @@ import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
 
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.job.ConflictException;
-import dev.d3s.server.rollout.BusyException;
 import dev.d3s.server.job.InvalidRequestException;
+import dev.d3s.server.rollout.BusyException;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.InvalidConfigException;
 

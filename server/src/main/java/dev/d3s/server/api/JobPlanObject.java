@@ -29,8 +29,7 @@ record JobPlanObject(String object, String model, String trainingFile, @Nullable
     @Schema(name = "FineTuningJobPlanMemory")
     record Memory(@Schema(description = "most memory of the server's process at any time, in bytes") long peakBytes,
             @Schema(description = "what the process may have; absent when nothing bounds it") @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Long limitBytes,
-            @Schema(description = "held: from the first step to the last; load, rollout, update: what a phase adds") Map<String, Phase> phases) {
-    }
+            @Schema(description = "held: from the first step to the last; load, rollout, update: what a phase adds") Map<String, Phase> phases) {}
 
     @JsonNaming(SnakeCaseStrategy.class)
     @Schema(name = "FineTuningJobPlanPhase")

@@ -6,6 +6,8 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.OptionalLong;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * How much memory this process may have, from what Linux says: what is available on the machine, and the limits of the control
  * groups that the process is in, of either version. Reads files each time it is asked; any thread.
@@ -41,8 +43,9 @@ record MachineMemory(Path root) {
     /** The least of a group's limit and those of the groups around it. */
     private static long limit(Path mount, String group, String file) {
         long least = Long.MAX_VALUE;
+        @Nullable
         Path directory = mount.resolve(group.startsWith("/") ? group.substring(1) : group).normalize();
-        while (directory.startsWith(mount)) {
+        while (directory != null && directory.startsWith(mount)) {
             for (String line : lines(directory.resolve(file))) {
                 String value = line.strip();
                 if (!value.isEmpty() && value.chars().allMatch(Character::isDigit) && value.length() < 19) {

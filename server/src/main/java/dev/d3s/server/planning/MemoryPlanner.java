@@ -16,13 +16,13 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.model.MemoryUse;
 import dev.d3s.server.model.Parameter;
 import dev.d3s.server.model.ParameterLayout;
+import dev.d3s.server.planning.EngineSettings.Refresh;
 import dev.d3s.server.planning.MemoryPlan.Phase;
 import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.torch.ActivationCheckpointing;
 import dev.d3s.server.policy.torch.TorchMemory;
 import dev.d3s.server.policy.torch.TorchPolicySettings;
-import dev.d3s.server.planning.EngineSettings.Refresh;
 import dev.d3s.server.rollout.onnx.OnnxMemory;
 import dev.d3s.server.rollout.onnx.OnnxRolloutSettings;
 
@@ -80,7 +80,8 @@ public record MemoryPlanner(int cores, long limit, long base) {
 
     private MemoryPlan smallest(Workload workload, EngineWishes wishes) {
         EngineSettings ample = EngineSettings.ample(workload, cores);
-        return candidates(ample, workload, wishes).stream().map(settings -> predict(workload, settings))
+        return candidates(ample, workload, wishes).stream()
+            .map(settings -> predict(workload, settings))
             .min(Comparator.comparingLong(MemoryPlan::peak)
                 .thenComparingDouble(plan -> slowdown(plan.settings(), ample)))
             .orElseThrow();

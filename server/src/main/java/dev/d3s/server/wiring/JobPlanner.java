@@ -28,8 +28,9 @@ final class JobPlanner implements JobPlans {
         try {
             return Optional.of(
                     memory.planner()
-                .plan(Workloads.of(ModelDirectory.config(model), settings, lengths.prompt(), lengths.completion(),
-                        lengths.row()), wishes));
+                        .plan(Workloads.of(ModelDirectory.config(model), settings, lengths.prompt(),
+                                lengths.completion(),
+                                lengths.row()), wishes));
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -326,6 +326,7 @@ class OpenAiClientTest {
     }
 
     @Test
+    @SuppressWarnings("deprecation") // OpenAI calls the fingerprint deprecated, and clients read it
     void shouldConverse() {
         ChatCompletion whole = client.chat()
             .completions()

@@ -17,6 +17,7 @@ import static org.hamcrest.Matchers.startsWith;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -303,7 +304,7 @@ class ServerResourcesTest {
     @Test
     void shouldNoticeAClientThatGoesAwayBeforeItsAnswer() throws Exception {
         String body = "{\"model\": \"base\", \"messages\": [{\"role\": \"user\", \"content\": \"wait\"}]}";
-        try (Socket socket = new Socket("127.0.0.1", RestAssured.port)) {
+        try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), RestAssured.port)) {
             socket.getOutputStream()
                 .write(("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                         + "Content-Length: " + body.length() + "\r\n\r\n" + body)

@@ -55,7 +55,8 @@ final class MemoryProbe {
         ModelConfig config = ModelDirectory.config(model);
         TorchPolicySettings settings = job.settings.trainer(config, job.policy);
         phase("start");
-        try (TorchReferencePolicy reference = reference(config, settings); TorchPolicy policy = policy(config, settings)) {
+        try (TorchReferencePolicy reference = reference(config, settings);
+                TorchPolicy policy = policy(config, settings)) {
             phase("load");
             try (OnnxRolloutEngine engine = OnnxRolloutEngine.open(config, policy.weights(),
                     job.settings.rollouts(config, job.positions(), 0, null))) {

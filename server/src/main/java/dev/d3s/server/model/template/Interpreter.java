@@ -531,9 +531,9 @@ final class Interpreter {
             case Expression.Arithmetic arithmetic -> {
                 Object left = marked(arithmetic.left());
                 Object right = marked(arithmetic.right());
-                yield arithmetic.operator().equals("+") && (left instanceof Values.Safe && right instanceof String
-                        || right instanceof Values.Safe && left instanceof String
-                        || left instanceof Values.Safe && right instanceof Values.Safe)
+                yield arithmetic.operator().equals("+") && ((left instanceof Values.Safe && right instanceof String)
+                        || (right instanceof Values.Safe && left instanceof String)
+                        || (left instanceof Values.Safe && right instanceof Values.Safe))
                                 ? Values.Safe.joined(left, right)
                                 : Values.arithmetic(arithmetic.operator(), Values.plain(left), Values.plain(right));
             }

@@ -138,28 +138,26 @@ final class Members {
     }
 
     private static @Nullable Object ofMap(Map<?, ?> map, String name, Arguments arguments) {
-        switch (name) {
+        return switch (name) {
             case "get" -> {
                 Bound bound = arguments.bind("key", "default");
                 Object key = Values.key(bound.value(0));
-                return map.containsKey(key) ? map.get(key) : bound.value(1, null);
+                yield map.containsKey(key) ? map.get(key) : bound.value(1, null);
             }
             case "items" -> {
                 arguments.bind();
-                return items(map);
+                yield items(map);
             }
             case "keys" -> {
                 arguments.bind();
-                return new ArrayList<>(map.keySet());
+                yield new ArrayList<>(map.keySet());
             }
             case "values" -> {
                 arguments.bind();
-                return new ArrayList<>(map.values());
+                yield new ArrayList<>(map.values());
             }
-            default -> {
-                return map;
-            }
-        }
+            default -> map;
+        };
     }
 
     static List<@Nullable Object> items(Map<?, ?> map) {

@@ -51,6 +51,8 @@ final class Tests {
         };
     }
 
+    /** Python's {@code is}: containers by identity, immutable values by value, since Python shares equal ones. */
+    @SuppressWarnings("ReferenceEquality")
     private static boolean same(@Nullable Object left, @Nullable Object right) {
         return left == right
                 || (left != null && right != null && left.getClass() == right.getClass() && !(left instanceof List)

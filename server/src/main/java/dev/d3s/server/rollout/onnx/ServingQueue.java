@@ -54,8 +54,9 @@ final class ServingQueue {
             int more = request.completions();
             // A request that is larger than the queue is taken when nobody else waits.
             if (!request.patient() && waiting > 0 && waiting + more > limits.waiting()) {
-                throw new BusyException("The server is busy: " + waiting + " completions of this model wait for a slot and at"
-                        + " most " + limits.waiting() + " may; try again in " + SECONDS_TO_RETRY + " seconds.",
+                throw new BusyException(
+                        "The server is busy: " + waiting + " completions of this model wait for a slot and at"
+                                + " most " + limits.waiting() + " may; try again in " + SECONDS_TO_RETRY + " seconds.",
                         SECONDS_TO_RETRY);
             }
             waits(served, more);

@@ -273,7 +273,7 @@ class TorchPolicyLoraTest {
                 .isEqualTo("base_model.model.model.layers.2.mlp.down_proj.lora_B.weight");
             float[][] values = values(adapters);
             for (int index = 0; index < values.length; index += 2) {
-                double bound = 1 / Math.sqrt(adapters.parameters().get(index).shape()[1]);
+                double bound = 1 / Math.sqrt((double) adapters.parameters().get(index).shape()[1]);
                 double squares = 0;
                 for (float value : values[index]) {
                     assertThat((double) value).isBetween(-bound, bound);
