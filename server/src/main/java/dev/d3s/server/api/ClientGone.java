@@ -15,6 +15,10 @@ final class ClientGone {
         ResteasyReactiveRequestContext request = CurrentRequestManager.get();
         if (request != null) {
             request.serverResponse().addCloseHandler(() -> gone.set(true));
+            // a connection that closed before is not told of
+            if (request.serverResponse().closed()) {
+                gone.set(true);
+            }
         }
         return gone;
     }

@@ -38,7 +38,7 @@ record JobPlanObject(String object, String model, String trainingFile, @Nullable
     static JobPlanObject of(JobService.DryRun run) {
         MemoryPlan plan = run.plan();
         return new JobPlanObject("fine_tuning.job.plan", run.spec().model(), run.spec().trainingFile(),
-                run.spec().validationFile(), run.spec().seed(), run.spec().settings().steps(),
+                run.spec().validationFile(), run.spec().seed(), run.steps(),
                 run.spec().request().path("method"), plan == null ? null : memory(plan));
     }
 

@@ -32,7 +32,8 @@ class ServedModels {
         if (policies.find(id).isPresent()) {
             return new Source.Live(id);
         }
-        return new Source.Directory(catalog.model(id).directory());
+        return new Source.Directory(
+                catalog.find(id).orElseThrow(() -> new NotFoundException("model", id)).directory());
     }
 
     List<ModelCatalog.Model> models() {
@@ -43,8 +44,7 @@ class ServedModels {
 
     ModelCatalog.Model model(String id) {
         Optional<LivePolicies.Policy> policy = policies.find(id);
-        return policy.map(this::live)
-            .orElseGet(() -> catalog.find(id).orElseThrow(() -> new NotFoundException("model", id)));
+        return policy.map(this::live).orElseGet(() -> catalog.model(id));
     }
 
     /** The second name of a policy is its job's id. */

@@ -100,7 +100,12 @@ public class JobService implements AutoCloseable {
      *
      * @param plan of its memory; {@code null} where none was made
      */
-    public record DryRun(JobSpec spec, @Nullable MemoryPlan plan) {}
+    public record DryRun(JobSpec spec, @Nullable MemoryPlan plan) {
+        /** Training steps. */
+        public int steps() {
+            return spec.settings().steps();
+        }
+    }
 
     public Job job(String id) {
         return stores.jobs.job(id).orElseThrow(() -> new NotFoundException("job", id));

@@ -60,7 +60,8 @@ class ModelsResourceTest {
                     {"model": "%s", "training_file": "%s", "method": {"type": "reinforcement", "reinforcement": {
                        "grader": {"type": "string_check", "name": "exact", "input": "{{sample.output_text}}",
                                   "reference": "{{item.answer}}", "operation": "eq"},
-                       "d3s": {"steps": 1, "batch_size": 1, "group_size": 2, "sampling": {"max_tokens": 4}}}}}"""
+                       "hyperparameters": {"batch_size": 1},
+                       "d3s": {"steps": 1, "group_size": 2, "sampling": {"max_tokens": 4}}}}}"""
                 .formatted(model, file))
             .post("/v1/fine_tuning/jobs")
             .then();

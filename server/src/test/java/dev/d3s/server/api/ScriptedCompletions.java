@@ -2,9 +2,11 @@ package dev.d3s.server.api;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 
 import jakarta.enterprise.inject.Alternative;
 import jakarta.inject.Singleton;
@@ -31,8 +33,11 @@ import dev.d3s.spi.ErrorCategory;
 public class ScriptedCompletions implements Completions {
     private static final int CONTEXT = 64;
 
-    /** Clients that went away while they waited. */
-    final List<String> gone = Collections.synchronizedList(new ArrayList<>());
+    /** A permit for each request that waits for its client to go away. */
+    final Semaphore waiting = new Semaphore(0);
+
+    /** Requests whose client went away while they waited. */
+    final BlockingQueue<String> gone = new LinkedBlockingQueue<>();
 
     @Override
     public CompletionResult complete(CompletionRequest request, CompletionListener listener) {
@@ -72,6 +77,9 @@ public class ScriptedCompletions implements Completions {
     private CompletionResult.Choice choice(CompletionRequest request, String answer, int prompt, int index,
             CompletionListener listener) {
         String text = answer;
+        if (answer.equals("wait")) {
+            waiting.release();
+        }
         while (answer.equals("wait")) {
             if (listener.cancelled()) {
                 gone.add(answer);

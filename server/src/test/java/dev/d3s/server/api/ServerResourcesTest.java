@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 import jakarta.inject.Inject;
@@ -310,11 +311,9 @@ class ServerResourcesTest {
                         + "Content-Length: " + body.length() + "\r\n\r\n" + body)
                     .getBytes(StandardCharsets.UTF_8));
             socket.getOutputStream().flush();
+            assertThat(completions.waiting.tryAcquire(1, TimeUnit.MINUTES)).isTrue();
         }
-        while (completions.gone.isEmpty()) {
-            Thread.onSpinWait();
-        }
-        assertThat(completions.gone).containsExactly("wait");
+        assertThat(completions.gone.poll(1, TimeUnit.MINUTES)).isEqualTo("wait");
     }
 
     // ---------------------------------------------------------------- plugins, presets, health, OpenAPI
