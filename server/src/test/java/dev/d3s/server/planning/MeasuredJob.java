@@ -26,14 +26,9 @@ enum MeasuredJob {
     /** What checkpointing leaves of them. */
     CHECKPOINTED(model(500, 192, 12, 512, 2048), PolicySettings.DEFAULT, false, 1, 4, 1000, 8, 1, 1,
             new EngineSettings(1, 1, 4096, 4096, ActivationCheckpointing.LAYER, 1, 1, 8, Refresh.RECREATE)),
-    /** Keys and values. */
-    LARGE_CACHE(model(500, 128, 8, 384, 4096), PolicySettings.DEFAULT, false, 2, 8, 64, 16, 0.25, 0.2,
-            new EngineSettings(1, 1, 512, 4096, ActivationCheckpointing.NONE, 1, 1, 32, Refresh.RECREATE)) {
-        @Override
-        int positions() {
-            return 2048;
-        }
-    },
+    /** Keys and values: of 32 completions, which fill their slots, since only pages that are written take memory. */
+    LARGE_CACHE(model(500, 128, 8, 384, 2048), PolicySettings.DEFAULT, false, 4, 8, 1000, 8, 0.03, 0.2,
+            new EngineSettings(1, 1, 1024, 4096, ActivationCheckpointing.NONE, 1, 1, 32, Refresh.RECREATE)),
     /** Weights three times: the model's, merged and packed. */
     ADAPTERS(model(1000, 512, 12, 1408, 512), new PolicySettings(Precision.FP32, LoraSettings.of(8, 16)), false, 2, 4,
             16, 16, 1, 1,
@@ -79,19 +74,13 @@ enum MeasuredJob {
                 1e-6, true, List.of(0));
     }
 
-    /** Of a slot; more than the job needs where the cache is what is measured. */
-    int positions() {
-        return promptTokens + maxTokens;
-    }
-
     int kept() {
         return Math.max(1, (int) Math.ceil(keepRollouts * prompts * groupSize));
     }
 
     MemoryPlan predicted() {
-        // a slot has room for the longest prompt and completion together
         Workload workload = new Workload(config, policy, reference, prompts, groupSize, promptTokens,
-                positions() - promptTokens, kept(), promptTokens + maxTokens, maxTokens, keepTokens);
+                maxTokens, kept(), promptTokens + maxTokens, maxTokens, keepTokens);
         return new MemoryPlanner(1, 0, BASE).predict(workload, settings);
     }
 

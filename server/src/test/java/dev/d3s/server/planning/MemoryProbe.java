@@ -59,7 +59,7 @@ final class MemoryProbe {
                 TorchPolicy policy = policy(config, settings)) {
             phase("load");
             try (OnnxRolloutEngine engine = OnnxRolloutEngine.open(config, policy.weights(),
-                    job.settings.rollouts(config, job.positions(), 0, null))) {
+                    job.settings.rollouts(config, job.promptTokens + job.maxTokens, 0, null))) {
                 phase("open");
                 for (int step = 0; step < STEPS; step++) {
                     step(step, policy, reference, engine);
