@@ -29,7 +29,8 @@ import dev.d3s.spi.RewardInput;
 /** What a step reports, and what each option of the method does to it. */
 class MetricsTest {
     /** Reported by the steps that evaluate. */
-    private static final Set<Metric> EVALUATION = EnumSet.of(Metric.ACCURACY, Metric.VALIDATION_LOSS);
+    private static final Set<Metric> EVALUATION = EnumSet.of(Metric.ACCURACY,
+            Metric.ACCURACY_STANDARD_ERROR, Metric.VALIDATION_LOSS);
 
     @TempDir
     Path directory;
