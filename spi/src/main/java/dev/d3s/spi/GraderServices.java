@@ -1,5 +1,7 @@
 package dev.d3s.spi;
 
+import java.net.URI;
+import java.net.http.HttpRequest;
 import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
@@ -48,6 +50,16 @@ public interface GraderServices {
      * @throws D3sException when there is no such model, or it cannot do this
      */
     ModelCompletion complete(ModelRequest request) throws InterruptedException;
+
+    /**
+     * Begins an HTTP request to a URL that a job names; the way to reach a service, since it refuses addresses inside the
+     * operator's network that are not allowed. Make one for each attempt, and let no client follow redirections.
+     *
+     * @throws D3sException when the URL is no http one, leads to an address that is not allowed, or there is no such host
+     */
+    default HttpRequest.Builder request(URI uri) {
+        return new OutgoingRequests(this::mayReachInternal).to(uri);
+    }
 
     /**
      * Whether a grader may connect to an address inside the operator's network, such as loopback or a private one. Addresses

@@ -31,8 +31,8 @@ public interface D3sConfig {
     /** Plugins beyond the built-in ones. */
     Plugins plugins();
 
-    /** What graders may reach. */
-    Graders graders();
+    /** What the server may reach for its users. */
+    Network network();
 
     /** Uploaded files. */
     Files files();
@@ -86,11 +86,11 @@ public interface D3sConfig {
         Duration timeout();
     }
 
-    /** What graders may reach. */
-    interface Graders {
+    /** What the server may reach for its users. */
+    interface Network {
         /**
-         * Services inside this server's network that graders may call, {@code host:port} separated by commas; those of the open
-         * internet they may call anyway.
+         * Services inside this server's network that graders and webhooks may reach, {@code host:port} separated by commas;
+         * those of the open internet they may reach anyway.
          */
         Optional<List<String>> allow();
     }
@@ -160,7 +160,7 @@ public interface D3sConfig {
                 threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
                 files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout(),
                 new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(), hub().token().orElse(null)),
-                graders().allow().orElse(List.of()), data().directory().orElse(null),
+                network().allow().orElse(List.of()), data().directory().orElse(null),
                 new MemorySettings(memory().limit().map(MemorySize::asLongValue).orElse(null),
                         memory().reserve().asLongValue()));
     }

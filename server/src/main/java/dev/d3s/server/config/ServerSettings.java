@@ -19,23 +19,23 @@ import org.jspecify.annotations.Nullable;
  * @param heartbeat a quiet event stream carries a comment this often
  * @param pluginTimeout limit of one call into a plugin
  * @param modelSources where models may come from besides the models directory
- * @param graderAddresses {@code host:port} of services inside this server's network that graders may call
+ * @param allowedAddresses {@code host:port} of services inside this server's network that graders and webhooks may reach
  * @param dataDirectory jobs may use the data sets in it without uploading them; {@code null} for none
  * @param memory that jobs are planned for
  */
 public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path pluginsDirectory, int threads,
         long uploadLimit, String organization, Duration heartbeat, Duration pluginTimeout,
-        ModelSources modelSources, List<String> graderAddresses, @Nullable Path dataDirectory,
+        ModelSources modelSources, List<String> allowedAddresses, @Nullable Path dataDirectory,
         MemorySettings memory) {
     private static final Pattern ADDRESS = Pattern.compile("[^:/\\s]+:[0-9]{1,5}|[0-9A-Fa-f:.]+:[0-9]{1,5}");
 
     public ServerSettings {
         home = home.toAbsolutePath().normalize();
         modelsDirectory = modelsDirectory.toAbsolutePath().normalize();
-        graderAddresses = List.copyOf(graderAddresses);
-        for (String address : graderAddresses) {
+        allowedAddresses = List.copyOf(allowedAddresses);
+        for (String address : allowedAddresses) {
             if (!ADDRESS.matcher(address).matches()) {
-                throw new IllegalArgumentException("d3s.graders.allow has '" + address
+                throw new IllegalArgumentException("d3s.network.allow has '" + address
                         + "' but must list addresses such as 127.0.0.1:8000, separated by commas.");
             }
         }

@@ -3,11 +3,9 @@ package dev.d3s.server.hub;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
-import java.net.InetAddress;
 import java.net.ProxySelector;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.net.UnknownHostException;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -27,6 +25,10 @@ import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
+import dev.d3s.spi.OutgoingRequests;
+
 /**
  * GET requests to the hub and to wherever it sends us. The token goes to the hub alone. A hub on the internet can not send us into
  * our own network, nor from https to http. Thread-safe; whoever made it closes it.
@@ -41,7 +43,7 @@ final class HubConnection implements AutoCloseable {
 
     private final HubSettings settings;
     private final HttpClient client;
-    private final boolean internalHub;
+    private final OutgoingRequests requests;
 
     HubConnection(HubSettings settings) {
         this(settings, internal(settings.endpoint()));
@@ -50,7 +52,9 @@ final class HubConnection implements AutoCloseable {
     /** @param internalHub whether the hub is in our own network, and may lead to others there */
     HubConnection(HubSettings settings, boolean internalHub) {
         this.settings = settings;
-        this.internalHub = internalHub;
+        this.requests = new OutgoingRequests((host, port) -> internalHub
+                || (host.equalsIgnoreCase(OutgoingRequests.host(settings.endpoint()))
+                        && port == OutgoingRequests.port(settings.endpoint())));
         // one connection per file: a single HTTP/2 connection would share one flow-control window
         this.client = HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1)
@@ -81,7 +85,7 @@ final class HubConnection implements AutoCloseable {
      * @param from first byte wanted
      * @return any status but a redirection and those that pass
      * @throws HubFailures.Passing and other {@link IOException}s for what is worth another attempt
-     * @throws dev.d3s.spi.D3sException for a redirection that nobody should follow
+     * @throws D3sException for a redirection that nobody should follow
      */
     Answer get(URI uri, long from) throws IOException, InterruptedException {
         Map<String, String> hubHeaders = new HashMap<>();
@@ -116,7 +120,7 @@ final class HubConnection implements AutoCloseable {
     }
 
     private HttpResponse<InputStream> send(URI uri, long from, boolean hub) throws IOException, InterruptedException {
-        HttpRequest.Builder request = HttpRequest.newBuilder(uri)
+        HttpRequest.Builder request = request(uri)
             .timeout(settings.idle())
             .header("User-Agent", "d3s-server")
             .header("Accept-Encoding", "identity");
@@ -132,7 +136,20 @@ final class HubConnection implements AutoCloseable {
         } catch (HttpTimeoutException e) {
             throw new IOException(uri.getHost() + " did not answer within " + settings.idle().toSeconds() + " s", e);
         } catch (ConnectException e) {
-            throw new IOException("there is no connection to " + uri.getHost() + " on port " + port(uri), e);
+            throw new IOException("there is no connection to " + uri.getHost() + " on port " + OutgoingRequests.port(uri),
+                    e);
+        }
+    }
+
+    private HttpRequest.Builder request(URI uri) throws IOException {
+        try {
+            return requests.to(uri);
+        } catch (D3sException e) {
+            if (e.category() == ErrorCategory.EXTERNAL) {
+                throw new IOException("there is no host " + uri.getHost(), e);
+            }
+            throw HubFailures.redirect(settings.endpoint(), uri.getHost(),
+                    "is an address inside the server's own network: that is refused unless d3s.hub.endpoint is there too");
         }
     }
 
@@ -151,10 +168,6 @@ final class HubConnection implements AutoCloseable {
         if (scheme.equals("http") && "https".equalsIgnoreCase(from.getScheme())) {
             throw HubFailures.redirect(from, scheme + "://" + to.getHost(), "is not encrypted, as the hub is");
         }
-        if (!internalHub && !isHub(to) && internal(to)) {
-            throw HubFailures.redirect(from, to.getHost(),
-                    "is an address inside the server's own network: that is refused unless d3s.hub.endpoint is there too");
-        }
         return to;
     }
 
@@ -162,41 +175,17 @@ final class HubConnection implements AutoCloseable {
     boolean isHub(URI uri) {
         URI hub = settings.endpoint();
         return uri.getHost() != null && uri.getHost().equalsIgnoreCase(hub.getHost())
-                && String.valueOf(uri.getScheme()).equalsIgnoreCase(hub.getScheme()) && port(uri) == port(hub);
-    }
-
-    private static int port(URI uri) {
-        return uri.getPort() >= 0 ? uri.getPort() : "https".equalsIgnoreCase(uri.getScheme()) ? 443 : 80;
+                && String.valueOf(uri.getScheme()).equalsIgnoreCase(hub.getScheme())
+                && OutgoingRequests.port(uri) == OutgoingRequests.port(hub);
     }
 
     private static boolean internal(URI uri) {
-        String host = uri.getHost();
-        if (host == null) {
-            return false;
-        }
         try {
-            for (InetAddress address : InetAddress.getAllByName(host)) {
-                if (isInternal(address)) {
-                    return true;
-                }
-            }
+            new OutgoingRequests((host, port) -> false).to(uri);
             return false;
-        } catch (UnknownHostException e) {
-            return false; // behind a proxy, names are the proxy's business; without one, connecting fails
+        } catch (D3sException e) {
+            return e.category() == ErrorCategory.USER;
         }
-    }
-
-    /** Loopback, link-local, private and shared addresses, of either version, also an old one inside a new one. */
-    static boolean isInternal(InetAddress address) {
-        byte[] bytes = address.getAddress();
-        int first = bytes[0] & 0xff;
-        int second = bytes[1] & 0xff;
-        boolean four = bytes.length == 4;
-        return address.isLoopbackAddress() || address.isAnyLocalAddress() || address.isLinkLocalAddress()
-                || address.isSiteLocalAddress() || address.isMulticastAddress()
-                || (four && first == 100 && (second & 0xc0) == 64) // carriers' own
-                || (four && first == 0) //
-                || (!four && (first & 0xfe) == 0xfc); // unique local
     }
 
     /** @param rateLimit how Hugging Face says it: {@code "api";r=0;t=55} for 55 seconds */

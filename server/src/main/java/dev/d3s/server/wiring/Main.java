@@ -15,6 +15,7 @@ import java.util.List;
 import dev.d3s.server.bench.Bench;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
+import dev.d3s.spi.OutgoingRequests;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
 
@@ -29,6 +30,7 @@ public final class Main {
     private Main() {}
 
     public static void main(String... arguments) throws IOException {
+        OutgoingRequests.permitHostHeader();
         String command = arguments.length == 0 ? "serve" : arguments[0];
         String[] options = arguments.length == 0 ? arguments : Arrays.copyOfRange(arguments, 1, arguments.length);
         try {

@@ -1,6 +1,8 @@
 package dev.d3s.server.wiring;
 
+import java.util.Locale;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Instance;
@@ -29,6 +31,7 @@ import dev.d3s.server.rollout.ServingLimits;
 import dev.d3s.server.rollout.onnx.OnnxServingEngine;
 import dev.d3s.server.training.EngineTraining;
 import dev.d3s.server.training.Training;
+import dev.d3s.spi.OutgoingRequests;
 
 /** Makes the parts of the server that know nothing of Quarkus, and closes them when it stops. */
 @Singleton
@@ -42,7 +45,17 @@ final class Parts {
     @Singleton
     static PluginRegistry plugins(ServerSettings settings, GraderModels models) {
         return PluginRegistry.discover(settings.pluginsDirectory(), settings.pluginTimeout(), models,
-                Set.copyOf(settings.graderAddresses()));
+                Set.copyOf(settings.allowedAddresses()));
+    }
+
+    @Produces
+    @Singleton
+    static OutgoingRequests outgoingRequests(ServerSettings settings) {
+        Set<String> allowed = settings.allowedAddresses()
+            .stream()
+            .map(address -> address.toLowerCase(Locale.ROOT))
+            .collect(Collectors.toSet());
+        return new OutgoingRequests((host, port) -> allowed.contains((host + ":" + port).toLowerCase(Locale.ROOT)));
     }
 
     @Produces

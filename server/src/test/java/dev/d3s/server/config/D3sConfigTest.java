@@ -54,7 +54,7 @@ class D3sConfigTest {
                 "d3s.threads", "3", "d3s.plugins.timeout", "PT2M", "d3s.organization", "acme"),
                 Map.of(
                         "d3s.models.allowed", "/data/others,/home/someone/.cache/huggingface", "d3s.hub.endpoint",
-                        "https://hub.example.org/", "d3s.hub.token", "hf_secret", "d3s.graders.allow",
+                        "https://hub.example.org/", "d3s.hub.token", "hf_secret", "d3s.network.allow",
                         "127.0.0.1:8000,judge:80", "d3s.data.directory", "/data/sets", "d3s.memory.limit",
                         "20G", "d3s.memory.reserve", "1G"));
 
@@ -113,13 +113,13 @@ class D3sConfigTest {
     }
 
     @Test
-    void shouldRefuseAddressesOfGradersWithoutAPort() {
+    void shouldRefuseAllowedAddressesWithoutAPort() {
         for (String address : List.of("127.0.0.1", "http://judge:80", "judge:", "a b:80")) {
-            D3sConfig mistaken = config(Map.of("d3s.graders.allow", address));
-            assertThatThrownBy(mistaken::toSettings).hasMessage("d3s.graders.allow has '" + address
+            D3sConfig mistaken = config(Map.of("d3s.network.allow", address));
+            assertThatThrownBy(mistaken::toSettings).hasMessage("d3s.network.allow has '" + address
                     + "' but must list addresses such as 127.0.0.1:8000, separated by commas.");
         }
-        assertThat(config(Map.of("d3s.graders.allow", "::1:80")).toSettings().graderAddresses())
+        assertThat(config(Map.of("d3s.network.allow", "::1:80")).toSettings().allowedAddresses())
             .containsExactly("::1:80");
     }
 

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
+import dev.d3s.spi.GraderServices;
 
 /**
  * Sends JSON to one endpoint and waits for the answer: with a time limit for each attempt, and further attempts after
@@ -61,7 +62,7 @@ final class HttpExchange implements AutoCloseable {
         }
     }
 
-    private final Endpoint endpoint;
+    private final GraderServices services;
     private final URI uri;
     private final Patience patience;
     private final Object lock = new Object();
@@ -69,8 +70,8 @@ final class HttpExchange implements AutoCloseable {
     private @Nullable HttpClient client;
     private boolean closed;
 
-    HttpExchange(Endpoint endpoint, URI uri, Patience patience) {
-        this.endpoint = endpoint;
+    HttpExchange(GraderServices services, URI uri, Patience patience) {
+        this.services = services;
         this.uri = uri;
         this.patience = patience;
     }
@@ -120,8 +121,7 @@ final class HttpExchange implements AutoCloseable {
     }
 
     private String attempt(String json, Map<String, String> headers) throws Passing, InterruptedException {
-        endpoint.check();
-        HttpRequest.Builder request = HttpRequest.newBuilder(uri)
+        HttpRequest.Builder request = services.request(uri)
             .timeout(patience.timeLimit())
             .header("Content-Type", "application/json")
             .header("Accept", "application/json")

@@ -306,7 +306,7 @@ final class HttpGrader implements RewardFunction {
             if (!problems.isEmpty()) {
                 throw new InvalidConfigException(problems);
             }
-            return new HttpGrader(new HttpExchange(endpoint, endpoint.uri(),
+            return new HttpGrader(new HttpExchange(services, endpoint.uri(),
                     new HttpExchange.Patience(milliseconds(1000 * config.real("timeout_seconds")),
                             (int) config.whole("retries"), milliseconds(config.real("backoff_ms")))),
                     settings);

@@ -202,7 +202,7 @@ final class ScoreModelGrader implements RewardFunction {
             if (endpoint == null || score == null || !problems.isEmpty()) {
                 throw new InvalidConfigException(problems);
             }
-            HttpExchange exchange = new HttpExchange(endpoint, endpoint.resolve("/chat/completions"),
+            HttpExchange exchange = new HttpExchange(services, endpoint.resolve("/chat/completions"),
                     new HttpExchange.Patience(Duration.ofNanos(Math.round(config.real("timeout_seconds") * 1e9)),
                             (int) config.whole("retries"),
                             Duration.ofNanos(Math.round(config.real("backoff_ms") * 1e6))));

@@ -376,7 +376,7 @@ class HttpGraderTest {
         Function<Map<String, Object>, RewardFunction> make = config -> Services.make(new HttpGrader.Factory(), config,
                 GraderServices.none());
         assertThatThrownBy(() -> make.apply(Map.of("url", "http://127.0.0.1:9/"))).hasMessageContaining(
-                "adding 127.0.0.1:9 to d3s.graders.allow");
+                "adding 127.0.0.1:9 to d3s.network.allow");
         // a name is looked up when it is asked
         try (RewardFunction grader = make.apply(Map.of("url", "http://ip6-localhost-nowhere.invalid/", "retries", 0))) {
             assertThatThrownBy(() -> grader.score(rollout("x"))).hasMessageContaining("There is no host");

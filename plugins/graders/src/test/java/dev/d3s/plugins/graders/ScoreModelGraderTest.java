@@ -110,7 +110,7 @@ class ScoreModelGraderTest {
                         "sampling_params.temperature", "sampling_params.heat", "sampling_params.reasoning_effort",
                         "model", "api_key_env"));
         assertThatThrownBy(() -> grader(Map.of("base_url", "http://10.0.0.1/v1"), Services.simple()))
-            .hasMessageContaining("d3s.graders.allow");
+            .hasMessageContaining("d3s.network.allow");
         assertThatThrownBy(() -> grader(Map.of("input", List.of()), Services.simple()))
             .hasMessageContaining("at least one message");
     }

@@ -1,12 +1,14 @@
-package dev.d3s.plugins.graders;
+package dev.d3s.spi;
 
 import java.net.InetAddress;
-import java.net.UnknownHostException;
+import java.net.NetworkInterface;
+import java.net.SocketException;
 import java.util.Arrays;
 
 /**
  * Which addresses belong to the machine or the network that the server stands in: whoever submits a job must not reach those
- * through it, unless the operator allows one. Addresses that carry an IPv4 address inside are what that one is.
+ * through it, unless the operator allows one. Addresses that carry an IPv4 address inside are what that one is. Those of this
+ * machine's own interfaces belong here, too, however public they are.
  */
 final class InternalAddresses {
     /** A block of addresses; those of IPv4 have four bytes. */
@@ -53,23 +55,26 @@ final class InternalAddresses {
         return Arrays.stream(blocks).map(Block::of).toArray(Block[]::new);
     }
 
-    static boolean isInternal(InetAddress address) {
-        return isInternal(address.getAddress());
+    static boolean contain(InetAddress address) {
+        return contain(address.getAddress()) || isOwn(address);
     }
 
     /** @param address 4 or 16 bytes */
-    static boolean isInternal(byte[] address) {
+    static boolean contain(byte[] address) {
         if (Arrays.stream(INTERNAL).anyMatch(block -> block.contains(address))) {
             return true;
         }
         if (MAPPED.contains(address) || Arrays.stream(ENDS_IN_IPV4).anyMatch(block -> block.contains(address))) {
-            return isInternal(Arrays.copyOfRange(address, 12, 16));
+            return contain(Arrays.copyOfRange(address, 12, 16));
         }
-        return SIX_TO_FOUR.contains(address) && isInternal(Arrays.copyOfRange(address, 2, 6));
+        return SIX_TO_FOUR.contains(address) && contain(Arrays.copyOfRange(address, 2, 6));
     }
 
-    /** Whether any address of the host is internal; the resolver's answer is cached, so that a request gets the same. */
-    static boolean isInternal(String host) throws UnknownHostException {
-        return Arrays.stream(InetAddress.getAllByName(host)).anyMatch(InternalAddresses::isInternal);
+    private static boolean isOwn(InetAddress address) {
+        try {
+            return NetworkInterface.getByInetAddress(address) != null;
+        } catch (SocketException e) {
+            return false; // a machine that does not tell has no other rule than the blocks
+        }
     }
 }
