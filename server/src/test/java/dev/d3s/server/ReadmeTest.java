@@ -10,7 +10,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
@@ -26,6 +25,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+import dev.d3s.server.config.ConfigurationKey;
 import dev.d3s.server.config.D3sConfig;
 import dev.d3s.server.plugin.PluginDescription;
 import dev.d3s.server.plugin.PluginRegistry;
@@ -41,7 +41,6 @@ import dev.d3s.spi.RolloutSelector;
 import dev.d3s.spi.Schedule;
 import dev.d3s.spi.StatefulSelector;
 import dev.d3s.spi.TokenSelector;
-import io.smallrye.config.WithDefault;
 
 /** Holds what people read about the server to the code. */
 class ReadmeTest {
@@ -95,35 +94,70 @@ class ReadmeTest {
         assertThat(rows(section("server/README.md", "### Metrics"))).hasSameSizeAs(Metric.values());
     }
 
+    private static final String ABSENT = " when absent";
+
+    /** The table of settings is what the javadoc of {@link D3sConfig} says: where they differ, the row to put there is in the message. */
     @Test
-    void shouldListEverySettingWithItsVariableAndDefault() {
+    void shouldListEverySettingAsItsJavadocDescribesIt() {
         Map<String, List<String>> rows = rows(section("server/README.md", "### Configuration"));
-        Map<String, Optional<String>> settings = settings("d3s", D3sConfig.class);
-        assertThat(settings).hasSizeGreaterThanOrEqualTo(7);
-        settings.forEach((key, otherwise) -> {
-            assertThat(rows).containsKey(key);
-            List<String> cells = rows.getOrDefault(key, List.of());
-            assertThat(cells.get(1)).isEqualTo("`" + key.toUpperCase(Locale.ROOT).replace('.', '_') + "`");
-            otherwise.ifPresent(
-                    value -> assertThat(cells.get(2)).isEqualTo("`" + value.replace("${user.home}", "~") + "`"));
-        });
+        Map<String, String> javadoc = javadoc("d3s", D3sConfig.class, text("server/src/main/java/"
+                + D3sConfig.class.getName().replace('.', '/') + ".java"));
+        assertThat(javadoc).hasSize(ConfigurationKey.all().size());
+        List<String> wanted = ConfigurationKey.all().stream().map(key -> row(key, javadoc)).toList();
+        List<String> shown = ConfigurationKey.all()
+            .stream()
+            .map(key -> "| " + String.join(" | ", rows.getOrDefault(key.name(), List.of())) + " |")
+            .map(row -> row.replaceAll("\\[([^\\]]*)]\\([^)]*\\)", "$1")) // a link is as good as its words
+            .toList();
+        assertThat(shown).as("the settings in server/README.md, which should be\n%s", String.join("\n", wanted))
+            .isEqualTo(wanted);
+        assertThat(rows.keySet()).filteredOn(key -> key.startsWith("d3s."))
+            .as("settings that exist")
+            .containsExactlyInAnyOrderElementsOf(javadoc.keySet());
     }
 
-    /** Keys of a mapping with their defaults. */
-    private static Map<String, Optional<String>> settings(String prefix, Class<?> mapping) {
-        Map<String, Optional<String>> settings = new LinkedHashMap<>();
+    private static String row(ConfigurationKey key, Map<String, String> javadoc) {
+        String text = javadoc.getOrDefault(key.name(), "");
+        String otherwise = key.defaultValue() == null ? "" : "`" + key.defaultValue() + "`";
+        if (text.endsWith(ABSENT)) {
+            int start = Math.max(text.lastIndexOf("; "), text.lastIndexOf(", ")) + 2;
+            otherwise = text.substring(start, text.length() - ABSENT.length());
+            text = text.substring(0, start - 2);
+        }
+        assertThat(otherwise).as("%s has a default, or says in its javadoc what holds when absent", key.name())
+            .isNotEmpty();
+        String meaning = text.length() > 1 && Character.isUpperCase(text.charAt(1))
+                ? text
+                : text.substring(0, 1).toLowerCase(Locale.ROOT) + text.substring(1);
+        return "| `" + key.name() + "` | `" + key.variable() + "` | " + otherwise.replace("${user.home}", "~") + " | "
+                + meaning + " |";
+    }
+
+    /** What is said above each setting of a mapping, by key; without the full stop. */
+    private static Map<String, String> javadoc(String prefix, Class<?> mapping, String source) {
+        Map<String, String> texts = new LinkedHashMap<>();
+        int start = source.indexOf("interface " + mapping.getSimpleName() + " {");
         for (Method method : mapping.getDeclaredMethods()) {
-            String key = prefix + "." + method.getName().replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
             if (method.isDefault() || method.isSynthetic()) {
                 continue;
             }
+            String key = prefix + "." + method.getName().replaceAll("([A-Z])", "-$1").toLowerCase(Locale.ROOT);
             if (method.getReturnType().getDeclaringClass() == D3sConfig.class) {
-                settings.putAll(settings(key, method.getReturnType()));
-            } else {
-                settings.put(key, Optional.ofNullable(method.getAnnotation(WithDefault.class)).map(WithDefault::value));
+                texts.putAll(javadoc(key, method.getReturnType(), source));
+                continue;
             }
+            Matcher declared = Pattern.compile(
+                    "/\\*\\*((?:(?!\\*/).)*)\\*/\\s*(?:@[^\n]*\\s+)*[^\n]* " + method.getName() + "\\(\\);",
+                    Pattern.DOTALL)
+                .matcher(source);
+            assertThat(declared.find(start)).as("the javadoc of %s", key).isTrue();
+            texts.put(key, declared.group(1)
+                .replaceAll("\\s*\n\\s*\\*\\s*", " ")
+                .replaceAll("\\{@code ([^}]*)}", "`$1`")
+                .strip()
+                .replaceAll("\\.$", ""));
         }
-        return settings;
+        return texts;
     }
 
     @Test

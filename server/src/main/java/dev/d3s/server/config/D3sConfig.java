@@ -4,9 +4,11 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
 
+import io.quarkus.runtime.annotations.RegisterForReflection;
 import io.quarkus.runtime.configuration.MemorySize;
 import io.smallrye.config.ConfigMapping;
 import io.smallrye.config.WithDefault;
@@ -17,6 +19,7 @@ import io.smallrye.config.WithDefault;
  * {@link ServerSettings}.
  */
 @ConfigMapping(prefix = "d3s")
+@RegisterForReflection(ignoreNested = false)
 public interface D3sConfig {
     /** Everything the server keeps: its database, uploaded files and the checkpoints of jobs. */
     @WithDefault("${user.home}/.d3s")
@@ -49,7 +52,10 @@ public interface D3sConfig {
     /** Memory that jobs are planned for. */
     Memory memory();
 
-    /** Processor threads the engines may use; all processors when absent. */
+    /** Telling another service of jobs that have ended. */
+    Webhooks webhooks();
+
+    /** Processor threads for the engines; all processors when absent. */
     OptionalInt threads();
 
     /** The organization in the ids of fine-tuned models, {@code ft:<base>:<organization>:<suffix>:<id>}. */
@@ -58,20 +64,23 @@ public interface D3sConfig {
 
     /** Base models. */
     interface Models {
-        /** Each directory in it is a base model in Hugging Face layout; {@code <home>/models} when absent. */
+        /**
+         * Each directory in it is a base model in Hugging Face layout; downloads go there; {@code models} in {@code d3s.home}
+         * when absent.
+         */
         Optional<Path> directory();
 
-        /** Further directories, separated by commas, whose content may be registered with {@code POST /v1/models}. */
+        /** Further directories, separated by commas, that models may be registered from; none when absent. */
         Optional<List<Path>> allowed();
     }
 
     /** The hub that models are downloaded from. */
     interface Hub {
-        /** Its address; the variable {@code HF_ENDPOINT} of other tools counts where this is absent. */
+        /** The hub that {@code hf://} stands for; {@code HF_ENDPOINT} counts too. */
         @WithDefault("${HF_ENDPOINT:https://huggingface.co}")
         URI endpoint();
 
-        /** Opens gated and private models; the variable {@code HF_TOKEN} of other tools counts where this is absent. */
+        /** Opens gated and private models; {@code HF_TOKEN} counts too. */
         @WithDefault("${HF_TOKEN:}")
         Optional<String> token();
     }
@@ -89,31 +98,28 @@ public interface D3sConfig {
     /** What the server may reach for its users. */
     interface Network {
         /**
-         * Services inside this server's network that graders and webhooks may reach, {@code host:port} separated by commas;
-         * those of the open internet they may reach anyway.
+         * Services in this server's network that graders and integrations of jobs may reach: {@code 127.0.0.1:8000,judge:80}. Those of the
+         * open internet they may reach anyway; none when absent.
          */
         Optional<List<String>> allow();
     }
 
     /** Uploaded files. */
     interface Files {
-        /** Largest upload, with a unit: {@code 200M}, {@code 5G}. */
+        /** Largest request, with a unit: {@code 200M}, {@code 5G}. */
         @WithDefault("5G")
         MemorySize limit();
     }
 
     /** Data sets on the server's own disk. */
     interface Data {
-        /** Jobs may name files in it, {@code file:name} or the absolute path, instead of uploading them; none when absent. */
+        /** Jobs may use the data sets in it without an upload; none when absent. */
         Optional<Path> directory();
     }
 
     /** Memory that jobs are planned for. */
     interface Memory {
-        /**
-         * Most memory of the server's process, with a unit: {@code 20G}. A job that needs more is refused. When absent: 90 %
-         * of what the machine, or the container, has to give when the job is submitted.
-         */
+        /** Memory of the process that jobs are planned for, with a unit; 90 % of what is available when absent. */
         Optional<MemorySize> limit();
 
         /** Part of it that is not for jobs but for models that answer completions. */
@@ -123,7 +129,7 @@ public interface D3sConfig {
 
     /** Live event streams. */
     interface Events {
-        /** A quiet stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
+        /** A quiet event stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
         @WithDefault("PT15S")
         Duration heartbeat();
     }
@@ -147,21 +153,55 @@ public interface D3sConfig {
         double share();
     }
 
+    /** Telling another service of jobs that have ended. */
+    interface Webhooks {
+        /** Where a job that has succeeded, failed or was cancelled is reported to; nowhere when absent. */
+        Optional<URI> url();
+
+        /** Signs the reports: {@code whsec_} and 24 to 64 bytes in base64; must be given with the address, none when absent. */
+        Optional<String> secret();
+
+        /** How long a report that nobody accepts is tried again, with growing pauses. */
+        @WithDefault("P3D")
+        Duration patience();
+    }
+
     /** What clients may take. */
     default ServingSettings toServing() {
         return new ServingSettings(serving().slots(), serving().memory().asLongValue(), serving().queue(),
                 serving().share());
     }
 
+    /** Whom to tell of jobs that have ended. */
+    default WebhookSettings toWebhooks() {
+        return new WebhookSettings(webhooks().url().orElse(null), webhooks().secret().orElse(null),
+                webhooks().patience());
+    }
+
     /** These settings with every default filled in. */
     default ServerSettings toSettings() {
-        return new ServerSettings(home(), models().directory().orElseGet(() -> home().resolve("models")),
-                plugins().directory().orElse(null),
-                threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
-                files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout(),
-                new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(), hub().token().orElse(null)),
-                network().allow().orElse(List.of()), data().directory().orElse(null),
-                new MemorySettings(memory().limit().map(MemorySize::asLongValue).orElse(null),
-                        memory().reserve().asLongValue()));
+        SettingsCheck check = new SettingsCheck();
+        ModelSources sources = check.part(() -> new ModelSources(models().allowed().orElse(List.of()), hub().endpoint(),
+                hub().token().orElse(null)), ModelSources.DEFAULT);
+        MemorySettings memory = check.part(
+                () -> new MemorySettings(memory().limit().map(MemorySize::asLongValue).orElse(null),
+                        memory().reserve().asLongValue()),
+                MemorySettings.DEFAULT);
+        ServerSettings settings = check.part(
+                () -> new ServerSettings(home(), models().directory().orElseGet(() -> home().resolve("models")),
+                        plugins().directory().orElse(null),
+                        threads().orElseGet(() -> Runtime.getRuntime().availableProcessors()),
+                        files().limit().asLongValue(), organization(), events().heartbeat(), plugins().timeout(),
+                        sources, network().allow().orElse(List.of()), data().directory().orElse(null), memory),
+                null);
+        check.orThrow();
+        return Objects.requireNonNull(settings);
+    }
+
+    /** Notes everything that is wrong; each group of settings once. */
+    default void check(SettingsCheck check) {
+        check.part(this::toSettings, null);
+        check.part(this::toServing, null);
+        check.part(this::toWebhooks, null);
     }
 }

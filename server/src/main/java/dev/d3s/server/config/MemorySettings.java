@@ -12,9 +12,9 @@ public record MemorySettings(@Nullable Long limit, long reserve) {
     public static final MemorySettings DEFAULT = new MemorySettings(null, 256L << 20);
 
     public MemorySettings {
-        if (reserve < 0 || (limit != null && limit <= reserve)) {
-            throw new IllegalArgumentException("d3s.memory.limit (" + limit
-                    + " bytes) must be above d3s.memory.reserve (" + reserve + " bytes).");
-        }
+        new SettingsCheck()
+            .require(reserve >= 0 && (limit == null || limit > reserve), "d3s.memory.limit (" + limit
+                    + " bytes) must be above d3s.memory.reserve (" + reserve + " bytes).")
+            .orThrow();
     }
 }

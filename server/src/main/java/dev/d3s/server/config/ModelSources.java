@@ -14,15 +14,20 @@ import org.jspecify.annotations.Nullable;
  * @param token shown to that hub and to nobody else; {@code null} for none
  */
 public record ModelSources(List<Path> allowed, URI endpoint, @Nullable String token) {
+    static final ModelSources DEFAULT = new ModelSources(List.of(), URI.create("https://huggingface.co"), null);
+
     public ModelSources {
         allowed = allowed.stream().map(path -> path.toAbsolutePath().normalize()).toList();
         String text = endpoint.toString();
         endpoint = URI.create(text.endsWith("/") ? text.substring(0, text.length() - 1) : text);
         token = token == null || token.isBlank() ? null : token.strip();
-        if (token != null && !token.chars().allMatch(character -> character > ' ' && character < 127)) {
-            // without repeating it
-            throw new IllegalArgumentException("d3s.hub.token has spaces or special characters: give the token alone.");
-        }
+        // without repeating the token
+        new SettingsCheck()
+            .require(token == null || token.chars().allMatch(character -> character > ' ' && character < 127),
+                    "d3s.hub.token has spaces or special characters: give the token alone.")
+            .require(endpoint.getHost() != null && List.of("http", "https").contains(endpoint.getScheme()),
+                    "d3s.hub.endpoint is " + endpoint + " but must be an address such as https://huggingface.co.")
+            .orThrow();
     }
 
     /** Without the token, which has no business in a log. */

@@ -19,4 +19,10 @@ final class ServerSettingsProducer {
     static ServingSettings serving(D3sConfig config) {
         return config.toServing();
     }
+
+    @Produces
+    @Singleton
+    static WebhookSettings webhooks(D3sConfig config) {
+        return config.toWebhooks();
+    }
 }

@@ -9,18 +9,14 @@ package dev.d3s.server.config;
  * @param share of the time a running job generates that clients of its policy may take, 0 to 0.5
  */
 public record ServingSettings(int slots, long memory, int queue, double share) {
+    public static final ServingSettings DEFAULT = new ServingSettings(32, 2L << 30, 1024, 0.125);
+
     public ServingSettings {
-        if (slots < 1) {
-            throw new IllegalArgumentException("d3s.serving.slots is " + slots + " but must be at least 1.");
-        }
-        if (memory < 1 << 20) {
-            throw new IllegalArgumentException("d3s.serving.memory is " + memory + " but must be at least 1M.");
-        }
-        if (queue < 1) {
-            throw new IllegalArgumentException("d3s.serving.queue is " + queue + " but must be at least 1.");
-        }
-        if (!(share >= 0 && share <= 0.5)) {
-            throw new IllegalArgumentException("d3s.serving.share is " + share + " but must lie between 0 and 0.5.");
-        }
+        new SettingsCheck().require(slots >= 1, "d3s.serving.slots is " + slots + " but must be at least 1.")
+            .require(memory >= 1 << 20, "d3s.serving.memory is " + memory + " but must be at least 1M.")
+            .require(queue >= 1, "d3s.serving.queue is " + queue + " but must be at least 1.")
+            .require(share >= 0 && share <= 0.5,
+                    "d3s.serving.share is " + share + " but must lie between 0 and 0.5.")
+            .orThrow();
     }
 }

@@ -15,6 +15,7 @@ import java.util.List;
 import dev.d3s.server.bench.Bench;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
+import dev.d3s.server.config.Configuration;
 import dev.d3s.spi.OutgoingRequests;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
@@ -35,7 +36,10 @@ public final class Main {
         String[] options = arguments.length == 0 ? arguments : Arrays.copyOfRange(arguments, 1, arguments.length);
         try {
             switch (command) {
-                case "serve" -> Quarkus.run(options);
+                case "serve" -> {
+                    check(Configuration.read());
+                    Quarkus.run(options);
+                }
                 case "demo" -> {
                     if (!helped(DemoOptions.USAGE, options)) {
                         DemoOptions.parse(options);
@@ -57,6 +61,15 @@ public final class Main {
         } catch (IllegalArgumentException e) {
             console().println(e.getMessage());
             System.exit(2);
+        }
+    }
+
+    /** Says everything that is wrong with the configuration; reading it while the server starts ends at the first mistake. */
+    private static void check(Configuration configuration) {
+        configuration.warnings().forEach(warning -> console().println("Warning: " + warning));
+        if (!configuration.mistakes().isEmpty()) {
+            throw new IllegalArgumentException("The configuration has mistakes, so the server does not start:\n- "
+                    + String.join("\n- ", configuration.mistakes()));
         }
     }
 

@@ -4,15 +4,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 import io.quarkus.runtime.configuration.MemorySize;
 import io.quarkus.runtime.configuration.MemorySizeConverter;
@@ -35,38 +40,106 @@ class D3sConfigTest {
             .getConfigMapping(D3sConfig.class);
     }
 
+    /** Every default in one place: changing one is a decision. */
+    private static final String DEFAULTS = """
+            d3s.data.directory=
+            d3s.events.heartbeat=PT15S
+            d3s.files.limit=5G
+            d3s.home=${user.home}/.d3s
+            d3s.hub.endpoint=${HF_ENDPOINT:https://huggingface.co}
+            d3s.hub.token=${HF_TOKEN:}
+            d3s.memory.limit=
+            d3s.memory.reserve=256M
+            d3s.models.allowed=
+            d3s.models.directory=
+            d3s.network.allow=
+            d3s.organization=d3s
+            d3s.plugins.directory=
+            d3s.plugins.timeout=PT30S
+            d3s.serving.memory=2G
+            d3s.serving.queue=1024
+            d3s.serving.share=0.125
+            d3s.serving.slots=32
+            d3s.threads=
+            d3s.webhooks.patience=P3D
+            d3s.webhooks.secret=
+            d3s.webhooks.url=
+            """;
+
+    /** Every setting with a value that is not its default. */
+    private static final Map<String, String> OTHERS = Map.ofEntries(Map.entry("d3s.home", "/data/d3s"),
+            Map.entry("d3s.models.directory", "/data/models"),
+            Map.entry("d3s.models.allowed", "/data/others,/home/someone/.cache/huggingface"),
+            Map.entry("d3s.hub.endpoint", "https://hub.example.org/"), Map.entry("d3s.hub.token", "hf_secret"),
+            Map.entry("d3s.plugins.directory", "/data/plugins"), Map.entry("d3s.plugins.timeout", "PT2M"),
+            Map.entry("d3s.network.allow", "127.0.0.1:8000,judge:80"), Map.entry("d3s.files.limit", "200M"),
+            Map.entry("d3s.data.directory", "/data/sets"), Map.entry("d3s.memory.limit", "20G"),
+            Map.entry("d3s.memory.reserve", "1G"), Map.entry("d3s.events.heartbeat", "PT3S"),
+            Map.entry("d3s.serving.slots", "8"), Map.entry("d3s.serving.memory", "512M"),
+            Map.entry("d3s.serving.queue", "9"), Map.entry("d3s.serving.share", "0.25"),
+            Map.entry("d3s.threads", "3"), Map.entry("d3s.organization", "acme"),
+            Map.entry("d3s.webhooks.url", "https://hooks.example.org/d3s"),
+            Map.entry("d3s.webhooks.secret", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
+            Map.entry("d3s.webhooks.patience", "PT1H"));
+
+    /** Everything that the server reads. */
+    private static List<Object> settings(D3sConfig config) {
+        return List.of(config.toSettings(), config.toServing(), config.toWebhooks().toString(),
+                config.toWebhooks().key());
+    }
+
     @Test
     void shouldHaveDefaults() {
-        D3sConfig config = config(Map.of());
+        assertThat(ConfigurationKey.all()
+            .stream()
+            .map(key -> key.name() + "=" + Objects.requireNonNullElse(key.defaultValue(), ""))
+            .collect(Collectors.joining("\n", "", "\n"))).isEqualTo(DEFAULTS);
 
+        D3sConfig config = config(Map.of());
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/home/someone/.d3s"),
                 Path.of("/home/someone/.d3s/models"), null, Runtime.getRuntime().availableProcessors(), 5L << 30, "d3s",
                 Duration.ofSeconds(15), Duration.ofSeconds(30),
                 new ModelSources(List.of(), URI.create("https://huggingface.co"), null), List.of(), null,
                 MemorySettings.DEFAULT));
-        assertThat(config.toServing()).isEqualTo(new ServingSettings(32, 2L << 30, 1024, 0.125));
+        assertThat(config.toServing()).isEqualTo(new ServingSettings(32, 2L << 30, 1024, 0.125))
+            .isEqualTo(ServingSettings.DEFAULT);
+        assertThat(config.toWebhooks()).isEqualTo(new WebhookSettings(null, null, Duration.ofDays(3)))
+            .isEqualTo(WebhookSettings.NONE);
     }
 
     @Test
     void shouldMapEveryProperty() {
-        D3sConfig config = config(Map.of("d3s.home", "/data/d3s", "d3s.models.directory", "/data/models",
-                "d3s.plugins.directory", "/data/plugins", "d3s.files.limit", "200M", "d3s.events.heartbeat", "PT3S",
-                "d3s.threads", "3", "d3s.plugins.timeout", "PT2M", "d3s.organization", "acme"),
-                Map.of(
-                        "d3s.models.allowed", "/data/others,/home/someone/.cache/huggingface", "d3s.hub.endpoint",
-                        "https://hub.example.org/", "d3s.hub.token", "hf_secret", "d3s.network.allow",
-                        "127.0.0.1:8000,judge:80", "d3s.data.directory", "/data/sets", "d3s.memory.limit",
-                        "20G", "d3s.memory.reserve", "1G"));
+        assertThat(OTHERS.keySet())
+            .containsExactlyInAnyOrderElementsOf(ConfigurationKey.all().stream().map(ConfigurationKey::name).toList());
+        D3sConfig config = config(OTHERS);
 
-        assertThat(config(Map.of("d3s.serving.slots", "8", "d3s.serving.memory", "512M", "d3s.serving.queue", "9",
-                "d3s.serving.share", "0.25"))
-            .toServing()).isEqualTo(new ServingSettings(8, 512L << 20, 9, 0.25));
+        assertThat(config.toServing()).isEqualTo(new ServingSettings(8, 512L << 20, 9, 0.25));
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
                 Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
                 new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),
                         URI.create("https://hub.example.org"), "hf_secret"),
                 List.of("127.0.0.1:8000", "judge:80"), Path.of("/data/sets"),
                 new MemorySettings(20L << 30, 1L << 30)));
+        assertThat(config.toWebhooks()).isEqualTo(new WebhookSettings(URI.create("https://hooks.example.org/d3s"),
+                "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", Duration.ofHours(1)));
+        assertThat(config.toWebhooks().key()).asString(StandardCharsets.US_ASCII).isEqualTo("012345678901234567890123");
+    }
+
+    static Stream<String> keys() {
+        return ConfigurationKey.all().stream().map(ConfigurationKey::name);
+    }
+
+    /** A setting that is declared and read by nobody would be a lie. */
+    @ParameterizedTest
+    @MethodSource("keys")
+    void shouldReadEverySettingByItself(String key) {
+        // the address of webhooks needs a secret beside it
+        Map<String, String> around = key.equals("d3s.webhooks.url")
+                ? Map.of("d3s.webhooks.secret", OTHERS.getOrDefault("d3s.webhooks.secret", ""))
+                : Map.of();
+        assertThat(settings(config(around, Map.of(key, OTHERS.getOrDefault(key, "")))))
+            .usingRecursiveComparison()
+            .isNotEqualTo(settings(config(around)));
     }
 
     @Test
@@ -91,7 +164,7 @@ class D3sConfigTest {
         assertThat(settings.toString()).contains("token=given").doesNotContain("hf_secret");
 
         assertThatThrownBy(() -> config(Map.of("d3s.hub.token", "hf_secret\nX-Other: 1")).toSettings())
-            .hasMessageContaining("d3s.hub.token has spaces or special characters")
+            .hasMessageStartingWith("d3s.hub.token has spaces or special characters")
             .hasMessageNotContaining("hf_secret");
     }
 
@@ -128,5 +201,35 @@ class D3sConfigTest {
         D3sConfig config = config(Map.of("d3s.threads", "0"));
 
         assertThatThrownBy(config::toSettings).hasMessage("d3s.threads is 0 but must be at least 1.");
+    }
+
+    @Test
+    void shouldSayEverythingThatIsWrongAtOnce() {
+        D3sConfig config = config(Map.of("d3s.threads", "0", "d3s.hub.endpoint", "ftp://hub", "d3s.plugins.timeout",
+                "PT0S", "d3s.memory.limit", "1M", "d3s.organization", "a b"));
+
+        assertThatThrownBy(config::toSettings).isInstanceOfSatisfying(InvalidSettingsException.class,
+                e -> assertThat(e.mistakes()).hasSize(5))
+            .hasMessageStartingWith("The configuration has 5 mistakes:")
+            .hasMessageContainingAll("d3s.threads is 0", "d3s.hub.endpoint is ftp://hub",
+                    "d3s.plugins.timeout is PT0S",
+                    "d3s.memory.limit (1048576 bytes) must be above", "d3s.organization is 'a b'");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"whsec_c2hvcnQ=", "whsec_!!!", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"})
+    void shouldRefuseSecretsThatSignNothing(String secret) {
+        D3sConfig config = config(
+                Map.of("d3s.webhooks.url", "https://hooks.example.org", "d3s.webhooks.secret", secret));
+
+        assertThatThrownBy(config::toWebhooks).hasMessageStartingWith("d3s.webhooks.secret must be whsec_")
+            .hasMessageNotContaining(secret);
+    }
+
+    @Test
+    void shouldRefuseAnAddressWithoutASecret() {
+        D3sConfig config = config(Map.of("d3s.webhooks.url", "https://hooks.example.org"));
+
+        assertThatThrownBy(config::toWebhooks).hasMessageContaining("without d3s.webhooks.secret");
     }
 }
