@@ -12,8 +12,11 @@ import java.util.Map;
  * @param createdAt milliseconds since 1970
  * @param model its id as a model
  * @param metrics of its last step
+ * @param directory the name of the one with its files, see {@link Checkpoints}
+ * @param interim written because the run was told to stop: it goes when the next one is there
  */
-public record Checkpoint(String id, String job, int step, long createdAt, String model, Map<String, Double> metrics) {
+public record Checkpoint(String id, String job, int step, long createdAt, String model, Map<String, Double> metrics,
+        String directory, boolean interim) {
     public Checkpoint {
         metrics = Collections.unmodifiableMap(new LinkedHashMap<>(metrics));
     }

@@ -31,13 +31,25 @@ final class CheckpointStore {
         Database.execute(connection, "delete from checkpoint where job_id = ? and step = ?", checkpoint.job(),
                 checkpoint.step());
         Database.execute(connection,
-                "insert into checkpoint (id, job_id, step, created_at, model, metrics) values (?, ?, ?, ?, ?, ?)",
+                "insert into checkpoint (id, job_id, step, created_at, model, metrics, directory, interim) "
+                        + "values (?, ?, ?, ?, ?, ?, ?, ?)",
                 checkpoint.id(), checkpoint.job(), checkpoint.step(), checkpoint.createdAt(), checkpoint.model(),
-                metrics.toString());
+                metrics.toString(), checkpoint.directory(), checkpoint.interim() ? 1 : 0);
     }
 
     void delete(Connection connection, String job, int step) throws SQLException {
         Database.execute(connection, "delete from checkpoint where job_id = ? and step = ?", job, step);
+    }
+
+    /** @return whether it was still there, with these files */
+    boolean delete(Connection connection, Checkpoint checkpoint) throws SQLException {
+        return Database.execute(connection, "delete from checkpoint where id = ? and directory = ?", checkpoint.id(),
+                checkpoint.directory()) > 0;
+    }
+
+    Optional<Checkpoint> ofStep(String job, int step) {
+        return database.one("select * from checkpoint where job_id = ? and step = ?", CheckpointStore::checkpoint, job,
+                step);
     }
 
     /** Newest first, those made before {@code beforeId}. */
@@ -57,7 +69,7 @@ final class CheckpointStore {
         return database.one("select * from checkpoint where model = ?", CheckpointStore::checkpoint, model);
     }
 
-    /** The most completed steps first: the first whose files are there is where a job goes on. */
+    /** The most completed steps first: the first whose files are whole is where a job goes on. */
     List<Checkpoint> latestFirst(String job) {
         return database.list("select * from checkpoint where job_id = ? order by step desc",
                 CheckpointStore::checkpoint, job);
@@ -73,6 +85,7 @@ final class CheckpointStore {
             throw new SQLException("A checkpoint's metrics are not JSON.", e);
         }
         return new Checkpoint(row.getString("id"), row.getString("job_id"), row.getInt("step"),
-                row.getLong("created_at"), row.getString("model"), metrics);
+                row.getLong("created_at"), row.getString("model"), metrics, row.getString("directory"),
+                row.getInt("interim") != 0);
     }
 }

@@ -1,6 +1,5 @@
 package dev.d3s.server.job;
 
-import java.nio.file.Files;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
@@ -28,6 +27,7 @@ final class JobQueue implements AutoCloseable {
     private final FileService files;
     private final EventSignal signal;
     private final Training training;
+    private final Checkpoints checkpoints;
     private final Semaphore work = new Semaphore(0);
     private final ReentrantLock lock = new ReentrantLock();
     private final Thread thread = Thread.ofPlatform().name("d3s-jobs").daemon().unstarted(this::runJobs);
@@ -40,6 +40,7 @@ final class JobQueue implements AutoCloseable {
         this.files = files;
         this.signal = signal;
         this.training = training;
+        this.checkpoints = new Checkpoints(stores, models);
     }
 
     void start() {
@@ -110,11 +111,7 @@ final class JobQueue implements AutoCloseable {
             return false;
         }
         Job queued = next.get();
-        Checkpoint resumeFrom = stores.checkpoints.latestFirst(queued.id())
-            .stream()
-            .filter(checkpoint -> Files.isDirectory(models.checkpointDirectory(queued.id(), checkpoint.step())))
-            .findFirst()
-            .orElse(null);
+        Checkpoint resumeFrom = checkpoints.resumable(queued);
         int firstStep = resumeFrom == null ? 0 : resumeFrom.step();
         JobRun run = claim(queued, firstStep);
         if (run == null) {

@@ -1,7 +1,6 @@
 package dev.d3s.server.job;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -34,7 +33,7 @@ final class JobRun implements TrainingObserver {
     private final Job job;
     private final RunRecord record;
     private final EventSignal signal;
-    private final Stores stores;
+    private final Checkpoints checkpoints;
     private final ModelCatalog models;
     private final FileService files;
     private final String model;
@@ -44,7 +43,7 @@ final class JobRun implements TrainingObserver {
     JobRun(Job job, Stores stores, ModelCatalog models, FileService files, EventSignal signal) {
         this.job = job;
         this.record = stores.run(job);
-        this.stores = stores;
+        this.checkpoints = new Checkpoints(stores, models);
         this.models = models;
         this.files = files;
         this.signal = signal;
@@ -66,6 +65,7 @@ final class JobRun implements TrainingObserver {
     }
 
     void run(Training training, @Nullable Checkpoint resumeFrom) {
+        checkpoints.clean(job);
         Runnable end = outcome(training, resumeFrom);
         for (int attempt = 1;; attempt++) {
             try {
@@ -150,7 +150,7 @@ final class JobRun implements TrainingObserver {
         return new TrainingRequest(spec.seed(), models.model(spec.model()).directory(),
                 data(spec.trainingFile()),
                 validation == null ? null : data(validation),
-                resumeFrom == null ? null : models.checkpointDirectory(job.id(), resumeFrom.step()), spec.settings(),
+                resumeFrom == null ? null : models.checkpointDirectory(resumeFrom), spec.settings(),
                 spec.engines());
     }
 
@@ -185,20 +185,8 @@ final class JobRun implements TrainingObserver {
     @Override
     public void checkpoint(int completedSteps, Map<String, Double> metrics, CheckpointContent content)
             throws IOException {
-        Path target = models.checkpointDirectory(job.id(), completedSteps);
-        Path temporary = target.resolveSibling(".step-" + completedSteps + ".tmp");
-        try {
-            DurableFiles.deleteTree(temporary);
-            Files.createDirectories(temporary);
-            content.writeTo(temporary);
-            DurableFiles.publish(temporary, target);
-        } catch (IOException e) {
-            throw IoFailures.exception("writing the checkpoint after step " + completedSteps, e);
-        } finally {
-            DurableFiles.deleteTree(temporary);
-        }
-        record.checkpoint(new Checkpoint(stores.identifiers.next("ftckpt"), job.id(), completedSteps,
-                System.currentTimeMillis(), ModelCatalog.checkpointId(model, completedSteps), metrics));
+        checkpoints.write(record, job, completedSteps, ModelCatalog.checkpointId(model, completedSteps), metrics, false,
+                content);
         lastCheckpoint = completedSteps;
         signal.raise();
     }

@@ -152,8 +152,13 @@ public class ModelCatalog {
         return fineTunedId + ":ckpt-step-" + step;
     }
 
-    Path checkpointDirectory(String job, int step) {
-        return settings.jobDirectory(job).resolve("checkpoints").resolve("step-" + step);
+    Path checkpointDirectory(Checkpoint checkpoint) {
+        return checkpointsDirectory(checkpoint.job()).resolve(checkpoint.directory());
+    }
+
+    /** Where all checkpoints of a job lie. */
+    Path checkpointsDirectory(String job) {
+        return settings.jobDirectory(job).resolve("checkpoints");
     }
 
     private Optional<Model> fineTuned(Job job) {
@@ -162,14 +167,14 @@ public class ModelCatalog {
         Long finished = job.finishedAt();
         return id == null || step == null
                 ? Optional.empty()
-                : Optional.of(new Model(id, finished == null ? job.createdAt() : finished, settings.organization(),
-                        checkpointDirectory(job.id(), step), job.id(), step, null));
+                : stores.checkpoints.ofStep(job.id(), step)
+                    .map(checkpoint -> new Model(id, finished == null ? job.createdAt() : finished,
+                            settings.organization(), checkpointDirectory(checkpoint), job.id(), step, null));
     }
 
     private Model checkpoint(Checkpoint checkpoint) {
         return new Model(checkpoint.model(), checkpoint.createdAt(), settings.organization(),
-                checkpointDirectory(checkpoint.job(), checkpoint.step()), checkpoint.job(), checkpoint.step(),
-                null);
+                checkpointDirectory(checkpoint), checkpoint.job(), checkpoint.step(), null);
     }
 
     private List<Model> baseModels() {

@@ -170,7 +170,7 @@ class JobServiceTest {
         assertThat(done.epoch()).isEqualTo(2);
         assertThat(server.training.requests).last()
             .extracting(TrainingRequest::resumeFrom)
-            .isEqualTo(server.models.checkpointDirectory(job.id(), 3));
+            .isEqualTo(server.models.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
         assertThat(server.jobs.metrics(job.id(), Set.of("reward_mean"), 0).steps()).containsExactly(0, 1, 2, 3, 4, 5);
     }
 
@@ -218,7 +218,7 @@ class JobServiceTest {
         assertThat(done.error()).isNull();
         assertThat(next.training.requests).last()
             .extracting(TrainingRequest::resumeFrom)
-            .isEqualTo(next.models.checkpointDirectory(running.id(), 2));
+            .isEqualTo(next.models.checkpointsDirectory(running.id()).resolve("step-2-run-1"));
         List<String> before = messages(next, running.id());
         long metricsBefore = next.jobs.metrics(running.id(), Set.of(), -1).steps().size();
 
@@ -300,7 +300,7 @@ class JobServiceTest {
         server.jobs.resume(failed.id());
         server.await(failed.id(), JobStatus.SUCCEEDED);
         assertThat(home.resolve("jobs").resolve(failed.id()).resolve("checkpoints"))
-            .isDirectoryContaining("glob:**step-3")
+            .isDirectoryContaining("glob:**step-3-run-2")
             .isDirectoryNotContaining("glob:**.tmp");
     }
 

@@ -90,7 +90,7 @@ class StoresTest {
 
         assertThatThrownBy(() -> stale.step(step(0, Map.of("loss", 1.0)), "x")).isInstanceOf(StaleRunException.class);
         assertThatThrownBy(() -> stale.message(JobEvent.Level.INFO, "x")).isInstanceOf(StaleRunException.class);
-        assertThatThrownBy(() -> stale.checkpoint(new Checkpoint("ftckpt-1", first.id(), 1, 0, "m", Map.of())))
+        assertThatThrownBy(() -> stale.checkpoint(new Checkpoint("ftckpt-1", first.id(), 1, 0, "m", Map.of(), "step-1-run-1", false)))
             .isInstanceOf(StaleRunException.class);
         assertThatThrownBy(() -> stale.succeeded(new TrainingTotals(1, 1), "m", 1))
             .isInstanceOf(StaleRunException.class);
@@ -195,10 +195,13 @@ class StoresTest {
     void shouldReplaceTheCheckpointOfAStepThatRanAgain() {
         Job job = claimed();
         RunRecord record = stores.run(job);
-        record.checkpoint(new Checkpoint("ftckpt-1", job.id(), 2, 1, "m:ckpt-step-2", Map.of("loss", 1.0)));
-        record.checkpoint(new Checkpoint("ftckpt-2", job.id(), 2, 2, "m:ckpt-step-2", Map.of("loss", 2.0)));
+        record.checkpoint(new Checkpoint("ftckpt-1", job.id(), 2, 1, "m:ckpt-step-2", Map.of("loss", 1.0),
+                "step-2-run-1", false));
+        record.checkpoint(new Checkpoint("ftckpt-2", job.id(), 2, 2, "m:ckpt-step-2", Map.of("loss", 2.0),
+                "step-2-run-2", true));
         assertThat(stores.checkpoints.latestFirst(job.id())).containsExactly(
-                new Checkpoint("ftckpt-2", job.id(), 2, 2, "m:ckpt-step-2", Map.of("loss", 2.0)));
+                new Checkpoint("ftckpt-2", job.id(), 2, 2, "m:ckpt-step-2", Map.of("loss", 2.0),
+                "step-2-run-2", true));
         assertThat(stores.checkpoints.byModel("m:ckpt-step-2")).isPresent();
     }
 
