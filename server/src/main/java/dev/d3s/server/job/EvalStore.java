@@ -30,11 +30,13 @@ final class EvalStore {
     private static final int ROWS_AT_ONCE = 200;
 
     private final Database database;
+    private final WebhookOutbox outbox;
     private final Function<ObjectNode, EvalSpec> specs;
 
     /** @param specs reads a stored request */
-    EvalStore(Database database, Function<ObjectNode, EvalSpec> specs) {
+    EvalStore(Database database, WebhookOutbox outbox, Function<ObjectNode, EvalSpec> specs) {
         this.database = database;
+        this.outbox = outbox;
         this.specs = specs;
     }
 
@@ -107,11 +109,17 @@ final class EvalStore {
 
     /** @param error why; {@code null} for success */
     boolean end(Eval run, @Nullable JobError error) {
-        return database.transaction(connection -> Database.execute(connection,
-                "update eval set status = ?, finished_at = ?, error_code = ?, error_message = ?" + GUARD,
-                (error == null ? EvalStatus.SUCCEEDED : EvalStatus.FAILED).key(), System.currentTimeMillis(),
-                error == null ? null : error.code(), error == null ? null : error.message(), run.id(),
-                run.epoch()) > 0);
+        EvalStatus status = error == null ? EvalStatus.SUCCEEDED : EvalStatus.FAILED;
+        return database.transaction(connection -> {
+            boolean changed = Database.execute(connection,
+                    "update eval set status = ?, finished_at = ?, error_code = ?, error_message = ?" + GUARD,
+                    status.key(), System.currentTimeMillis(), error == null ? null : error.code(),
+                    error == null ? null : error.message(), run.id(), run.epoch()) > 0;
+            if (changed) {
+                outbox.ended(connection, run.id(), status);
+            }
+            return changed;
+        });
     }
 
     /** Gives a run up so that another goes on with it. */
@@ -123,9 +131,15 @@ final class EvalStore {
     /** @return whether it was in one of the expected states */
     boolean move(String id, Set<EvalStatus> from, EvalStatus to) {
         String in = from.stream().map(status -> "'" + status.key() + "'").collect(Collectors.joining(", "));
-        return database.transaction(connection -> Database.execute(connection,
-                "update eval set status = ?, finished_at = ? where id = ? and status in (" + in + ")", to.key(),
-                to.ended() ? System.currentTimeMillis() : null, id) > 0);
+        return database.transaction(connection -> {
+            boolean changed = Database.execute(connection,
+                    "update eval set status = ?, finished_at = ? where id = ? and status in (" + in + ")", to.key(),
+                    to.ended() ? System.currentTimeMillis() : null, id) > 0;
+            if (changed) {
+                outbox.ended(connection, id, to);
+            }
+            return changed;
+        });
     }
 
     /** @return whether there was one that had ended */

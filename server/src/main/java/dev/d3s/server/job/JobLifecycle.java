@@ -28,15 +28,18 @@ class JobLifecycle {
     private final JobService jobs;
     private final ModelRegistry models;
     private final EvalService evals;
+    private final WebhookDelivery webhooks;
     private @Nullable FileChannel lock;
 
     @Inject
-    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models, EvalService evals) {
+    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models, EvalService evals,
+            WebhookDelivery webhooks) {
         this.settings = settings;
         this.flyway = flyway;
         this.jobs = jobs;
         this.models = models;
         this.evals = evals;
+        this.webhooks = webhooks;
     }
 
     void start(@Observes StartupEvent event) {
@@ -57,6 +60,7 @@ class JobLifecycle {
             throw IoFailures.exception("opening the server's home " + home, e);
         }
         flyway.migrate();
+        webhooks.start();
         models.start();
         jobs.start();
         evals.start();
@@ -66,6 +70,7 @@ class JobLifecycle {
         models.close();
         evals.close();
         jobs.close();
+        webhooks.close();
         if (lock != null) {
             lock.close();
         }

@@ -33,15 +33,17 @@ final class JobStore {
     private final EventStore events;
     private final MetricStore metrics;
     private final RolloutStore rollouts;
+    private final WebhookOutbox outbox;
     private final Function<ObjectNode, JobSpec> specs;
 
     /** @param specs reads a stored request */
     JobStore(Database database, EventStore events, MetricStore metrics, RolloutStore rollouts,
-            Function<ObjectNode, JobSpec> specs) {
+            WebhookOutbox outbox, Function<ObjectNode, JobSpec> specs) {
         this.database = database;
         this.events = events;
         this.metrics = metrics;
         this.rollouts = rollouts;
+        this.outbox = outbox;
         this.specs = specs;
     }
 
@@ -169,6 +171,7 @@ final class JobStore {
                     error == null ? null : error.message(), id);
             if (rows > 0) {
                 events.append(connection, id, level, Content.MESSAGE, message, null);
+                outbox.ended(connection, id, to);
             }
             return rows > 0;
         });

@@ -27,16 +27,18 @@ final class RunRecord {
     private final MetricStore metrics;
     private final RolloutStore rollouts;
     private final CheckpointStore checkpoints;
+    private final WebhookOutbox outbox;
     private final String job;
     private final long epoch;
 
     RunRecord(Database database, EventStore events, MetricStore metrics, RolloutStore rollouts,
-            CheckpointStore checkpoints, String job, long epoch) {
+            CheckpointStore checkpoints, WebhookOutbox outbox, String job, long epoch) {
         this.database = database;
         this.events = events;
         this.metrics = metrics;
         this.rollouts = rollouts;
         this.checkpoints = checkpoints;
+        this.outbox = outbox;
         this.job = job;
         this.epoch = epoch;
     }
@@ -51,7 +53,7 @@ final class RunRecord {
     }
 
     void message(Level level, String text) {
-        change("epoch = epoch", text, level);
+        change(JobStatus.RUNNING, "epoch = epoch", text, level);
     }
 
     /** Metrics, event, counters and recorded rollouts of one step. */
@@ -96,28 +98,28 @@ final class RunRecord {
     }
 
     void succeeded(TrainingTotals totals, String model, int modelStep) {
-        change("status = 'succeeded', trained_tokens = ?, fine_tuned_model = ?, model_step = ?, finished_at = ?",
+        change(JobStatus.SUCCEEDED, "status = 'succeeded', trained_tokens = ?, fine_tuned_model = ?, model_step = ?, finished_at = ?",
                 "The job has succeeded: model " + model + ", " + totals.trainedTokens() + " tokens trained on, "
                         + totals.generatedTokens() + " generated.",
                 Level.INFO, totals.trainedTokens(), model, modelStep, System.currentTimeMillis());
     }
 
     void failed(JobError error) {
-        change("status = 'failed', finished_at = ?, error_code = ?, error_message = ?, error_param = ?",
+        change(JobStatus.FAILED, "status = 'failed', finished_at = ?, error_code = ?, error_message = ?, error_param = ?",
                 "The job has failed: " + error.message(), Level.ERROR, System.currentTimeMillis(), error.code(),
                 error.message(), error.param());
     }
 
     void cancelled() {
-        change("status = 'cancelled', finished_at = ?", "The job was cancelled.", Level.INFO,
+        change(JobStatus.CANCELLED, "status = 'cancelled', finished_at = ?", "The job was cancelled.", Level.INFO,
                 System.currentTimeMillis());
     }
 
     void paused(Level level, String text) {
-        change("status = 'paused'", text, level);
+        change(JobStatus.PAUSED, "status = 'paused'", text, level);
     }
 
-    private void change(String set, String text, Level level, @Nullable Object... values) {
+    private void change(JobStatus status, String set, String text, Level level, @Nullable Object... values) {
         @Nullable
         Object[] arguments = Arrays.copyOf(values, values.length + 2);
         arguments[values.length] = job;
@@ -125,6 +127,7 @@ final class RunRecord {
         database.change(connection -> {
             guarded(Database.execute(connection, guardedUpdate(set), arguments));
             events.append(connection, job, level, Content.MESSAGE, text, null);
+            outbox.ended(connection, job, status);
         });
     }
 

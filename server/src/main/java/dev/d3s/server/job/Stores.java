@@ -20,22 +20,24 @@ class Stores {
     final JobStore jobs;
     final ModelStore models;
     final EvalStore evals;
+    final WebhookOutbox outbox;
 
     @Inject
     Stores(DataSource source, PluginRegistry plugins) {
         JobSpecReader specs = JobSpecReader.ofStored(plugins);
         database = new Database(source);
+        outbox = new WebhookOutbox(database, identifiers);
         events = new EventStore(database, "job");
         metrics = new MetricStore(database);
         rollouts = new RolloutStore(database);
         checkpoints = new CheckpointStore(database);
         files = new FileStore(database);
-        jobs = new JobStore(database, events, metrics, rollouts, specs::read);
+        jobs = new JobStore(database, events, metrics, rollouts, outbox, specs::read);
         models = new ModelStore(database);
-        evals = new EvalStore(database, request -> EvalSpecReader.ofStored(plugins).read(request).spec());
+        evals = new EvalStore(database, outbox, request -> EvalSpecReader.ofStored(plugins).read(request).spec());
     }
 
     RunRecord run(Job job) {
-        return new RunRecord(database, events, metrics, rollouts, checkpoints, job.id(), job.epoch());
+        return new RunRecord(database, events, metrics, rollouts, checkpoints, outbox, job.id(), job.epoch());
     }
 }

@@ -1,0 +1,296 @@
+package dev.d3s.server.job;
+
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpTimeoutException;
+import java.time.DateTimeException;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZonedDateTime;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.config.WebhookSettings;
+import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.job.WebhookOutbox.Report;
+
+/**
+ * Sends what is in {@link WebhookOutbox}: each report at least once, always with the same id, until somebody answers with a 2xx
+ * or patience ends; then an event says so. One thread of its own, and one more for each attempt. {@link JobLifecycle} starts
+ * and closes it. What is under way when the server stops or dies is sent again.
+ *
+ * <p>
+ * The operator chose the address, so it may be inside the server's network; redirections are not followed.
+ */
+@Singleton
+public class WebhookDelivery implements AutoCloseable {
+    private static final Logger LOG = Logger.getLogger(WebhookDelivery.class);
+    private static final int AT_ONCE = 8;
+    private static final Duration KEPT = Duration.ofDays(30);
+    private static final Duration LONGEST_PAUSE = Duration.ofHours(6);
+    private static final int GONE = 410;
+    private static final int SHOWN = 200;
+
+    /**
+     * How patient it is.
+     *
+     * @param look between two looks into the table, for what other servers leave behind
+     * @param attempt limit of one attempt
+     * @param firstPause after the first attempt; four times as long after each further one, up to 6 hours
+     */
+    record Pace(Duration look, Duration attempt, Duration firstPause) {
+        static final Pace USUAL = new Pace(Duration.ofSeconds(1), Duration.ofSeconds(15), Duration.ofSeconds(5));
+    }
+
+    private final WebhookSettings settings;
+    private final Stores stores;
+    private final Pace pace;
+    private final AtomicLong delivered = new AtomicLong();
+    private final AtomicLong failed = new AtomicLong();
+    private final AtomicLong givenUp = new AtomicLong();
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition closing = lock.newCondition();
+    private boolean closed;
+    private @Nullable Thread thread;
+    private @Nullable HttpClient client;
+
+    @Inject
+    WebhookDelivery(WebhookSettings settings, Stores stores) {
+        this(settings, stores, Pace.USUAL);
+    }
+
+    WebhookDelivery(WebhookSettings settings, Stores stores, Pace pace) {
+        this.settings = settings;
+        this.stores = stores;
+        this.pace = pace;
+    }
+
+    /** Begins to report and to send; does nothing where no address is set. To be called before jobs run. */
+    public void start() {
+        URI url = settings.url();
+        if (url == null) {
+            return;
+        }
+        stores.outbox.open();
+        HttpClient open = HttpClient.newBuilder()
+            .version(HttpClient.Version.HTTP_1_1)
+            .followRedirects(HttpClient.Redirect.NEVER)
+            .connectTimeout(pace.attempt())
+            .build();
+        client = open;
+        thread = Thread.ofPlatform().name("d3s-webhooks").daemon().start(() -> run(url, open));
+    }
+
+    /** Attempts under way are abandoned, and made again by the next start. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            closed = true;
+            closing.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        HttpClient open = client;
+        if (open != null) {
+            open.shutdownNow();
+        }
+        Thread running = thread;
+        if (running != null) {
+            try {
+                running.join(Duration.ofSeconds(5));
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /**
+     * What has become of reports since the start.
+     *
+     * @param delivered that were accepted
+     * @param failed attempts that were not
+     * @param givenUp reports
+     */
+    public record Totals(long delivered, long failed, long givenUp) {}
+
+    public Totals totals() {
+        return new Totals(delivered.get(), failed.get(), givenUp.get());
+    }
+
+    /** What keeps reports from being accepted; empty when all is well. */
+    public Optional<String> trouble() {
+        if (settings.url() == null) {
+            return Optional.empty();
+        }
+        return Optional.ofNullable(stores.outbox.trouble())
+            .map(trouble -> trouble.reports() + (trouble.reports() == 1 ? " report waits" : " reports wait")
+                    + " for the webhook: " + trouble.lastError());
+    }
+
+    private void run(URI url, HttpClient open) {
+        long cleaned = 0;
+        while (sleep(pace.look())) {
+            try {
+                long now = System.currentTimeMillis();
+                if (now - cleaned > TimeUnit.HOURS.toMillis(1)) {
+                    stores.outbox.forget(now - KEPT.toMillis());
+                    cleaned = now;
+                }
+                // claimed for longer than the attempt and what follows it can take
+                List<Report> reports = stores.outbox.claim(AT_ONCE, now, now + pace.attempt().toMillis() * 2 + 5000);
+                List<Thread> attempts = reports.stream()
+                    .map(report -> Thread.ofVirtual().start(() -> attempt(report, url, open)))
+                    .toList();
+                for (Thread attempt : attempts) {
+                    attempt.join();
+                }
+            } catch (InterruptedException e) {
+                return;
+            } catch (RuntimeException e) {
+                LOG.warnf("Reports to the webhook could not be read or stored; they are tried again: %s", e.getMessage());
+            }
+        }
+    }
+
+    /** @return false once closed */
+    private boolean sleep(Duration pause) {
+        lock.lock();
+        try {
+            long left = pause.toNanos();
+            while (!closed && left > 0) {
+                left = closing.awaitNanos(left);
+            }
+            return !closed;
+        } catch (InterruptedException e) {
+            return false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * How an attempt ended.
+     *
+     * @param error {@code null} when it was accepted
+     * @param last whether there is no use in another
+     * @param askedFor a pause that the other side asked for
+     */
+    private record Outcome(@Nullable String error, boolean last, Duration askedFor) {}
+
+    private void attempt(Report report, URI url, HttpClient open) {
+        try {
+            Outcome outcome = send(report, url, open);
+            String error = outcome.error();
+            if (error == null) {
+                stores.outbox.delivered(report);
+                delivered.incrementAndGet();
+                return;
+            }
+            failed.incrementAndGet();
+            long next = System.currentTimeMillis() + Math.max(pause(report.attempts()), outcome.askedFor().toMillis());
+            if (outcome.last() || next - report.createdAt() > settings.patience().toMillis()) {
+                giveUp(report, error);
+            } else {
+                LOG.debugf("Report %s was not accepted, attempt %d: %s", report.id(), report.attempts(), error);
+                stores.outbox.tryAgain(report, next, error);
+            }
+        } catch (InterruptedException e) {
+            // whoever serves next sends it at once
+            stores.outbox.tryAgain(report, System.currentTimeMillis(), "The server stopped during an attempt.");
+        } catch (RuntimeException e) {
+            LOG.warnf("What became of report %s could not be stored, so it is sent again: %s", report.id(),
+                    e.getMessage());
+        }
+    }
+
+    private Outcome send(Report report, URI url, HttpClient open) throws InterruptedException {
+        WebhookMessage message = WebhookMessage.of(report, settings.key(), System.currentTimeMillis() / 1000);
+        HttpRequest.Builder request = HttpRequest.newBuilder(url)
+            .timeout(pace.attempt())
+            .POST(HttpRequest.BodyPublishers.ofString(message.body()));
+        message.headers().forEach(request::setHeader);
+        try {
+            HttpResponse<Void> response = open.send(request.build(), BodyHandlers.discarding());
+            int status = response.statusCode();
+            if (status >= 200 && status < 300) {
+                return new Outcome(null, true, Duration.ZERO);
+            }
+            return new Outcome(url.getAuthority() + " answered " + status
+                    + (status >= 300 && status < 400 ? ", which sends elsewhere: set d3s.webhooks.url to that" : "") + ".",
+                    status == GONE, retryAfter(response));
+        } catch (HttpTimeoutException e) {
+            return new Outcome(url.getAuthority() + " did not answer within " + pace.attempt().toSeconds() + " s.", false,
+                    Duration.ZERO);
+        } catch (IOException e) {
+            if (isClosed()) {
+                throw new InterruptedException();
+            }
+            String text = String.valueOf(e.getMessage());
+            return new Outcome(url.getAuthority() + " could not be reached: " + (e.getMessage() == null
+                    ? e.getClass().getSimpleName()
+                    : text.substring(0, Math.min(SHOWN, text.length()))) + ".", false, Duration.ZERO);
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void giveUp(Report report, String error) {
+        if (!stores.outbox.givenUp(report, error)) {
+            return;
+        }
+        givenUp.incrementAndGet();
+        String text = "The webhook was not told that the " + (report.type().startsWith("eval") ? "evaluation" : "job")
+                + " has ended: given up after " + report.attempts()
+                + (report.attempts() == 1 ? " attempt. " : " attempts. ") + error;
+        LOG.warnf("%s (%s, %s)", text, report.subject(), report.id());
+        if (!report.type().startsWith("eval") && stores.jobs.job(report.subject()).isPresent()) {
+            stores.jobs.note(report.subject(), Level.WARN, text);
+        }
+    }
+
+    /** Milliseconds after an attempt, with a random part so that many reports do not come back together. */
+    private long pause(int attempts) {
+        double full = Math.min(LONGEST_PAUSE.toMillis(), pace.firstPause().toMillis() * Math.pow(4, attempts - 1));
+        return (long) (full * (0.75 + 0.5 * ThreadLocalRandom.current().nextDouble()));
+    }
+
+    private static Duration retryAfter(HttpResponse<?> response) {
+        try {
+            String value = response.headers().firstValue("Retry-After").orElse("").strip();
+            if (value.isEmpty()) {
+                return Duration.ZERO;
+            }
+            Duration asked = value.matches("[0-9]{1,8}")
+                    ? Duration.ofSeconds(Long.parseLong(value))
+                    : Duration.between(Instant.now(),
+                            ZonedDateTime.parse(value, DateTimeFormatter.RFC_1123_DATE_TIME).toInstant());
+            return asked.isNegative() ? Duration.ZERO : asked.compareTo(LONGEST_PAUSE) > 0 ? LONGEST_PAUSE : asked;
+        } catch (DateTimeException e) {
+            return Duration.ZERO; // not a time: as if it were absent
+        }
+    }
+}
