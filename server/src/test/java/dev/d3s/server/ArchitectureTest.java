@@ -35,7 +35,8 @@ class ArchitectureTest {
     /** Each package with the packages it may use beside itself, the contract and libraries. {@code wiring} may use all. */
     static final Map<String, Set<String>> ARROWS = Map.ofEntries(
             Map.entry("api",
-                    Set.of("job", "planning", "evaluation", "model", "plugin", "rollout", "selection", "config")), //
+                    Set.of("job", "planning", "evaluation", "model", "plugin", "rollout", "selection", "config", "access")), //
+            Map.entry("access", Set.of()), //
             Map.entry("config", Set.of()), //
             Map.entry("bench",
                     Set.of("training", "planning", "plugin", "selection", "advantage", "policy", "rollout", "model")), //
@@ -45,7 +46,7 @@ class ArchitectureTest {
             Map.entry("job",
                     Set.of("training", "planning", "policy", "evaluation", "rollout", "plugin", "selection",
                             "advantage",
-                            "hub", "config")), //
+                            "hub", "access", "config")), //
             Map.entry("training",
                     Set.of("evaluation", "reward", "advantage", "selection", "planning", "rollout", "policy", "model",
                             "dataset", "plugin")), //

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.rollout.CompletionRequest;
 import dev.d3s.server.rollout.SamplingSettings;
 
@@ -28,8 +29,8 @@ record ChatBody(String model, CompletionRequest request, boolean logprobs, boole
             "response_format", "max_completion_tokens", "top_logprobs", "chat_template_kwargs", "modalities");
     private static final Set<String> ROLES = Set.of("system", "developer", "user", "assistant", "tool");
 
-    static ChatBody read(JsonNode body, ServedModels models) {
-        return new Reader(body).read(models);
+    static ChatBody read(JsonNode body, Caller caller, ServedModels models) {
+        return new Reader(body).read(caller, models);
     }
 
     private static final class Reader extends SamplingReader {
@@ -37,7 +38,7 @@ record ChatBody(String model, CompletionRequest request, boolean logprobs, boole
             super(body, "model", "messages");
         }
 
-        ChatBody read(ServedModels models) {
+        ChatBody read(Caller caller, ServedModels models) {
             refuseUnknown(MEMBERS);
             String model = model();
             List<Map<String, Object>> messages = messages(body.path("messages"));
@@ -83,7 +84,7 @@ record ChatBody(String model, CompletionRequest request, boolean logprobs, boole
                     : Map.of();
             variables.values().removeIf(java.util.Objects::isNull);
             return new ChatBody(model,
-                    new CompletionRequest(models.source(model),
+                    new CompletionRequest(models.source(caller, model),
                             List.of(new CompletionRequest.Prompt.Chat(messages, tools, variables)), n, sampling, stop,
                             likeliest, false),
                     logprobs, stream, streamUsage, returnTokenIds, functions, oneCall);

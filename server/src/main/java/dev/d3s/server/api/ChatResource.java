@@ -29,6 +29,7 @@ import dev.d3s.server.api.ChatObject.Delta;
 import dev.d3s.server.api.ChatObject.Logprobs;
 import dev.d3s.server.api.ChatObject.Message;
 import dev.d3s.server.api.CompletionObject.Usage;
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.rollout.CompletionListener;
 import dev.d3s.server.rollout.CompletionResult;
 import dev.d3s.server.rollout.CompletionResult.Piece;
@@ -46,12 +47,14 @@ class ChatResource {
     private final Completions completions;
     private final ServedModels models;
     private final RequestJson json;
+    private final Callers callers;
 
     @Inject
-    ChatResource(Completions completions, ServedModels models, RequestJson json) {
+    ChatResource(Completions completions, ServedModels models, RequestJson json, Callers callers) {
         this.completions = completions;
         this.models = models;
         this.json = json;
+        this.callers = callers;
     }
 
     @POST
@@ -63,7 +66,7 @@ class ChatResource {
     @RequestBody(content = @Content(schema = @Schema(implementation = Object.class), examples = @ExampleObject(name = "greedy", value = "{\"model\": \"qwen\", \"messages\": [{\"role\": \"user\", \"content\": \"What is 12+34?\"}], \"temperature\": 0}")))
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = ChatObject.class)))
     public Response complete(String body) {
-        ChatBody request = ChatBody.read(json.read(body), models);
+        ChatBody request = ChatBody.read(json.read(body), callers.with(Scope.COMPLETIONS), models);
         AtomicBoolean gone = ClientGone.watch();
         String id = "chatcmpl-" + UUID.randomUUID().toString().replace("-", "");
         if (request.stream()) {

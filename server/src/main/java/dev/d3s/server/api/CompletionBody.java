@@ -6,6 +6,7 @@ import java.util.Set;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.rollout.CompletionRequest;
 import dev.d3s.server.rollout.CompletionRequest.Prompt;
 import dev.d3s.server.rollout.SamplingSettings;
@@ -20,8 +21,8 @@ record CompletionBody(String model, CompletionRequest request, boolean logprobs,
     private static final int MOST_PROMPTS = 1024;
     private static final Set<String> MEMBERS = Set.of("prompt", "echo", "best_of", "suffix");
 
-    static CompletionBody read(JsonNode body, ServedModels models) {
-        return new Reader(body).read(models);
+    static CompletionBody read(JsonNode body, Caller caller, ServedModels models) {
+        return new Reader(body).read(caller, models);
     }
 
     private static final class Reader extends SamplingReader {
@@ -29,7 +30,7 @@ record CompletionBody(String model, CompletionRequest request, boolean logprobs,
             super(body, "model", "prompt");
         }
 
-        CompletionBody read(ServedModels models) {
+        CompletionBody read(Caller caller, ServedModels models) {
             refuseUnknown(MEMBERS);
             String model = model();
             List<Prompt> prompts = prompts(body.path("prompt"));
@@ -52,7 +53,7 @@ record CompletionBody(String model, CompletionRequest request, boolean logprobs,
             boolean returnTokenIds = flag("return_token_ids");
             throwMistakes();
             return new CompletionBody(model,
-                    new CompletionRequest(models.source(model), prompts, n, sampling, stop, likeliest,
+                    new CompletionRequest(models.source(caller, model), prompts, n, sampling, stop, likeliest,
                             echo && logprobs),
                     logprobs,
                     echo, stream, streamUsage, returnTokenIds);

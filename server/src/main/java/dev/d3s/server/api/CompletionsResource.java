@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.api.CompletionObject.Choice;
 import dev.d3s.server.api.CompletionObject.Logprobs;
 import dev.d3s.server.api.CompletionObject.Usage;
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.rollout.CompletionListener;
 import dev.d3s.server.rollout.CompletionResult;
 import dev.d3s.server.rollout.CompletionResult.Piece;
@@ -41,12 +42,14 @@ class CompletionsResource {
     private final Completions completions;
     private final ServedModels models;
     private final RequestJson json;
+    private final Callers callers;
 
     @Inject
-    CompletionsResource(Completions completions, ServedModels models, RequestJson json) {
+    CompletionsResource(Completions completions, ServedModels models, RequestJson json, Callers callers) {
         this.completions = completions;
         this.models = models;
         this.json = json;
+        this.callers = callers;
     }
 
     @POST
@@ -58,7 +61,7 @@ class CompletionsResource {
     @RequestBody(content = @Content(schema = @Schema(implementation = Object.class), examples = @ExampleObject(name = "greedy", value = "{\"model\": \"arithmetic-base\", \"prompt\": \"12+34=\", \"max_tokens\": 32, \"temperature\": 0}")))
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = CompletionObject.class)))
     public Response complete(String body) {
-        CompletionBody request = CompletionBody.read(json.read(body), models);
+        CompletionBody request = CompletionBody.read(json.read(body), callers.with(Scope.COMPLETIONS), models);
         AtomicBoolean gone = ClientGone.watch();
         String id = "cmpl-" + UUID.randomUUID().toString().replace("-", "");
         if (request.stream()) {

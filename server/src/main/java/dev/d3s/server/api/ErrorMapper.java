@@ -11,6 +11,7 @@ import jakarta.ws.rs.core.UriInfo;
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
 
+import dev.d3s.server.access.ForbiddenException;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.job.ConflictException;
 import dev.d3s.server.job.InvalidRequestException;
@@ -40,6 +41,7 @@ final class ErrorMapper {
         int status = switch (e) {
             case dev.d3s.server.job.NotFoundException missing -> 404;
             case ConflictException conflict -> 409;
+            case ForbiddenException forbidden -> 403;
             default -> switch (e.category()) { // the hierarchy of exceptions is open
                 case USER -> 400;
                 case PLUGIN, INTERNAL -> 500;

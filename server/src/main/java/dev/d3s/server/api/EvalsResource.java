@@ -26,6 +26,8 @@ import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.EvalObject.RowObject;
 import dev.d3s.server.api.Wire.Deleted;
 import dev.d3s.server.api.Wire.ErrorObject;
@@ -49,11 +51,13 @@ class EvalsResource {
 
     private final EvalService evals;
     private final RequestJson json;
+    private final Callers callers;
 
     @Inject
-    EvalsResource(EvalService evals, RequestJson json) {
+    EvalsResource(EvalService evals, RequestJson json, Callers callers) {
         this.evals = evals;
         this.json = json;
+        this.callers = callers;
     }
 
     @POST
@@ -64,13 +68,13 @@ class EvalsResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = EvalObject.class)))
     @APIResponse(responseCode = "400", description = "The request has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public EvalObject create(String body) {
-        return EvalObject.of(evals.create(json.read(body)));
+        return EvalObject.of(evals.create(callers.with(Scope.JOBS_WRITE), json.read(body)));
     }
 
     @GET
     @Operation(summary = "List evaluations, newest first")
     public Listing<EvalObject> list(@RestQuery @Nullable String after, @RestQuery @Nullable String limit) {
-        return Listing.of(evals.list(QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EvalObject::of,
+        return Listing.of(evals.list(callers.with(Scope.JOBS_READ), QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EvalObject::of,
                 Eval::id);
     }
 
@@ -78,21 +82,21 @@ class EvalsResource {
     @Path("/{id}")
     @Operation(summary = "Read an evaluation, with the figures so far")
     public EvalObject eval(@RestPath String id) {
-        return EvalObject.of(evals.eval(id));
+        return EvalObject.of(evals.eval(callers.with(Scope.JOBS_READ), id));
     }
 
     @POST
     @Path("/{id}/cancel")
     @Operation(summary = "End an evaluation; the rows that are done stay")
     public EvalObject cancel(@RestPath String id) {
-        return EvalObject.of(evals.cancel(id));
+        return EvalObject.of(evals.cancel(callers.with(Scope.JOBS_WRITE), id));
     }
 
     @DELETE
     @Path("/{id}")
     @Operation(summary = "Delete an evaluation that has ended, and its rows")
     public Deleted delete(@RestPath String id) {
-        evals.delete(id);
+        evals.delete(callers.with(Scope.JOBS_WRITE), id);
         return new Deleted(id, "eval.run", true);
     }
 
@@ -105,17 +109,18 @@ class EvalsResource {
             @Content(mediaType = JSON_LINES, schema = @Schema(implementation = RowObject.class))})
     public Response results(@RestPath String id, @RestQuery @Nullable String after, @RestQuery @Nullable String limit,
             HttpHeaders headers) {
-        Eval eval = evals.eval(id);
+        Caller caller = callers.with(Scope.JOBS_READ);
+        Eval eval = evals.eval(caller, id);
         List<MediaType> acceptable = headers.getAcceptableMediaTypes();
         if (!acceptable.isEmpty() && acceptable.getFirst().equals(JSON_LINES_TYPE)) {
-            StreamingOutput lines = out -> evals.rows(id, row -> out
+            StreamingOutput lines = out -> evals.rows(caller, id, row -> out
                 .write((json.write(RowObject.of(row, eval.spec())) + "\n").getBytes(StandardCharsets.UTF_8)));
             return Response.ok(lines, JSON_LINES_TYPE)
                 .header("Content-Disposition", "attachment; filename=\"" + id + ".jsonl\"")
                 .build();
         }
         return Response
-            .ok(Listing.of(evals.rows(id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
+            .ok(Listing.of(evals.rows(caller, id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
                     row -> RowObject.of(row, eval.spec()), EvalService::rowId), MediaType.APPLICATION_JSON_TYPE)
             .build();
     }

@@ -19,6 +19,8 @@ import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.multipart.FileUpload;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.Wire.Deleted;
 import dev.d3s.server.api.Wire.FileObject;
 import dev.d3s.server.api.Wire.Listing;
@@ -34,10 +36,12 @@ import io.smallrye.common.annotation.RunOnVirtualThread;
 @RunOnVirtualThread
 class FilesResource {
     private final FileService files;
+    private final Callers callers;
 
     @Inject
-    FilesResource(FileService files) {
+    FilesResource(FileService files, Callers callers) {
         this.files = files;
+        this.callers = callers;
     }
 
     @POST
@@ -45,6 +49,7 @@ class FilesResource {
     @Operation(summary = "Upload a dataset: JSON Lines, one row per line")
     public FileObject upload(@RestForm("file") @Nullable FileUpload file,
             @RestForm @PartType(MediaType.TEXT_PLAIN) @Nullable String purpose) {
+        Caller caller = callers.with(Scope.FILES_WRITE);
         if (file == null || file.fileName() == null || file.fileName().isBlank()) {
             throw new InvalidRequestException("file", "missing_required_parameter",
                     "'file' is required: a part with a file name and the rows as its content.");
@@ -53,14 +58,14 @@ class FilesResource {
             throw new InvalidRequestException("purpose", "invalid_value",
                     "'purpose' must be 'fine-tune', not " + (purpose == null ? "absent" : "'" + purpose + "'") + ".");
         }
-        return FileObject.of(files.add(file.uploadedFile(), file.fileName(), purpose));
+        return FileObject.of(files.add(caller, file.uploadedFile(), file.fileName(), purpose));
     }
 
     @GET
     @Operation(summary = "List uploaded files")
     public Listing<FileObject> list(@RestQuery @Nullable String purpose, @RestQuery @Nullable String after,
             @RestQuery @Nullable String limit, @RestQuery @Nullable String order) {
-        return Listing.of(files.list(QueryRules.present(purpose), QueryRules.present(after), !"asc".equals(order),
+        return Listing.of(files.list(callers.with(Scope.FILES_READ), QueryRules.present(purpose), QueryRules.present(after), !"asc".equals(order),
                 QueryRules.limit(limit, 10_000, 10_000)), FileObject::of, UploadedFile::id);
     }
 
@@ -68,7 +73,7 @@ class FilesResource {
     @Path("/{id}")
     @Operation(summary = "Read what is known about a file")
     public FileObject file(@RestPath String id) {
-        return FileObject.of(files.file(id));
+        return FileObject.of(files.file(callers.with(Scope.FILES_READ), id));
     }
 
     @GET
@@ -76,7 +81,7 @@ class FilesResource {
     @Produces(MediaType.WILDCARD) // clients ask for types of their own here
     @Operation(summary = "Download a file")
     public Response content(@RestPath String id) {
-        return Response.ok(files.content(files.file(id)).toFile())
+        return Response.ok(files.content(files.file(callers.with(Scope.FILES_READ), id)).toFile())
             .type(MediaType.APPLICATION_OCTET_STREAM_TYPE)
             .build();
     }
@@ -85,7 +90,7 @@ class FilesResource {
     @Path("/{id}")
     @Operation(summary = "Delete a file that no unfinished job needs")
     public Deleted delete(@RestPath String id) {
-        files.delete(id);
+        files.delete(callers.with(Scope.FILES_WRITE), id);
         return new Deleted(id, "file", true);
     }
 }

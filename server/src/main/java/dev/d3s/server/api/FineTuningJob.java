@@ -36,14 +36,14 @@ record FineTuningJob(String id, String object, long createdAt, @Nullable ErrorMe
     @Schema(name = "FineTuningJobProgress")
     record Progress(int completedSteps, int totalSteps) {}
 
-    static FineTuningJob of(Job job, String organization) {
+    static FineTuningJob of(Job job) {
         Job.JobError error = job.error();
         return new FineTuningJob(job.id(), "fine_tuning.job", job.createdAt() / 1000,
                 error == null ? null : new ErrorMember(error.code(), error.message(), error.param()),
                 Wire.seconds(job.finishedAt()), job.fineTunedModel(),
                 new Hyperparameters(job.spec().hyperparameters().epochs(), job.spec().hyperparameters().batchSize(),
                         job.spec().hyperparameters().learningRateMultiplier()),
-                job.spec().model(), organization, List.of(), job.spec().seed(), job.status().key(),
+                job.spec().model(), job.organization(), List.of(), job.spec().seed(), job.status().key(),
                 job.trainedTokens(), job.spec().trainingFile(), job.spec().validationFile(),
                 Wire.seconds(job.estimatedFinish()), List.of(), job.spec().metadata(),
                 job.spec().request().path("method"), job.spec().suffix(),

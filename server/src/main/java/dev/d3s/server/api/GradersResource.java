@@ -23,6 +23,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.job.GraderRun;
 import dev.d3s.server.job.GraderRun.Failure;
@@ -42,11 +43,13 @@ class GradersResource {
 
     private final GraderService graders;
     private final RequestJson json;
+    private final Callers callers;
 
     @Inject
-    GradersResource(GraderService graders, RequestJson json) {
+    GradersResource(GraderService graders, RequestJson json, Callers callers) {
         this.graders = graders;
         this.json = json;
+        this.callers = callers;
     }
 
     @Schema(name = "ValidatedGrader")
@@ -94,7 +97,7 @@ class GradersResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = ValidatedGrader.class)))
     @APIResponse(responseCode = "400", description = "The grader has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public ValidatedGrader validate(String body) {
-        return new ValidatedGrader(graders.validate(json.read(body)));
+        return new ValidatedGrader(graders.validate(callers.with(Scope.JOBS_WRITE), json.read(body)));
     }
 
     @POST
@@ -105,6 +108,6 @@ class GradersResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = GraderRunObject.class)))
     @APIResponse(responseCode = "400", description = "The request has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public GraderRunObject run(String body) {
-        return GraderRunObject.of(graders.run(json.read(body)));
+        return GraderRunObject.of(graders.run(callers.with(Scope.JOBS_WRITE), json.read(body)));
     }
 }

@@ -29,11 +29,12 @@ import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.Wire.CheckpointObject;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.api.Wire.EventObject;
 import dev.d3s.server.api.Wire.Listing;
-import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.Checkpoint;
 import dev.d3s.server.job.Job;
 import dev.d3s.server.job.JobEvent;
@@ -57,14 +58,14 @@ class JobsResource {
               "d3s": {"preset": "d3s", "steps": 200, "group_size": 16}}}}""";
 
     private final JobService jobs;
-    private final ServerSettings settings;
     private final RequestJson json;
+    private final Callers callers;
 
     @Inject
-    JobsResource(JobService jobs, ServerSettings settings, RequestJson json) {
+    JobsResource(JobService jobs, RequestJson json, Callers callers) {
         this.jobs = jobs;
-        this.settings = settings;
         this.json = json;
+        this.callers = callers;
     }
 
     @POST
@@ -77,9 +78,10 @@ class JobsResource {
             JobPlanObject.class})))
     @APIResponse(responseCode = "400", description = "The request has mistakes, or the job does not fit into memory", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public Response create(String body, @RestQuery("dry_run") @Nullable String dryRun) {
+        Caller caller = callers.with(Scope.JOBS_WRITE);
         Object answer = QueryRules.flag("dry_run", dryRun)
-                ? JobPlanObject.of(jobs.dryRun(json.read(body)))
-                : wire(jobs.create(json.read(body)));
+                ? JobPlanObject.of(jobs.dryRun(caller, json.read(body)))
+                : FineTuningJob.of(jobs.create(caller, json.read(body)));
         return Response.ok(answer, MediaType.APPLICATION_JSON_TYPE).build();
     }
 
@@ -93,7 +95,7 @@ class JobsResource {
                 metadata.put(name.substring("metadata[".length(), name.length() - 1), values.getFirst());
             }
         });
-        return Listing.of(jobs.list(QueryRules.present(after), QueryRules.limit(limit, 20, 1000), metadata), this::wire,
+        return Listing.of(jobs.list(callers.with(Scope.JOBS_READ), QueryRules.present(after), QueryRules.limit(limit, 20, 1000), metadata), FineTuningJob::of,
                 Job::id);
     }
 
@@ -101,28 +103,28 @@ class JobsResource {
     @Path("/{id}")
     @Operation(summary = "Read a job")
     public FineTuningJob job(@RestPath String id) {
-        return wire(jobs.job(id));
+        return FineTuningJob.of(jobs.job(callers.with(Scope.JOBS_READ), id));
     }
 
     @POST
     @Path("/{id}/cancel")
     @Operation(summary = "End a job: at once when it waits, after a checkpoint when it runs")
     public FineTuningJob cancel(@RestPath String id) {
-        return wire(jobs.cancel(id));
+        return FineTuningJob.of(jobs.cancel(callers.with(Scope.JOBS_WRITE), id));
     }
 
     @POST
     @Path("/{id}/pause")
     @Operation(summary = "Stop a job so that it can go on later")
     public FineTuningJob pause(@RestPath String id) {
-        return wire(jobs.pause(id));
+        return FineTuningJob.of(jobs.pause(callers.with(Scope.JOBS_WRITE), id));
     }
 
     @POST
     @Path("/{id}/resume")
     @Operation(summary = "Queue a paused or failed job again; it goes on after its last checkpoint")
     public FineTuningJob resume(@RestPath String id) {
-        return wire(jobs.resume(id));
+        return FineTuningJob.of(jobs.resume(callers.with(Scope.JOBS_WRITE), id));
     }
 
     @GET
@@ -135,15 +137,16 @@ class JobsResource {
             @Content(mediaType = MediaType.SERVER_SENT_EVENTS, schema = @Schema(implementation = EventObject.class))})
     public Response events(@RestPath String id, @RestQuery @Nullable String after, @RestQuery @Nullable String limit,
             @RestHeader("Last-Event-ID") @Nullable String lastEventId, HttpHeaders headers) {
+        Caller caller = callers.with(Scope.JOBS_READ);
         if (!Accept.asks(headers, MediaType.SERVER_SENT_EVENTS_TYPE)) {
             return Response.ok(Listing.of(
-                    jobs.events(id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EventObject::of,
+                    jobs.events(caller, id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EventObject::of,
                     JobEvent::id), MediaType.APPLICATION_JSON_TYPE)
                 .build();
         }
-        jobs.job(id);
+        jobs.job(caller, id);
         return EventStream.followed(event -> json.write(EventObject.of(event)),
-                follower -> jobs.follow(id, QueryRules.present(lastEventId), follower));
+                follower -> jobs.follow(caller, id, QueryRules.present(lastEventId), follower));
     }
 
     @GET
@@ -151,7 +154,7 @@ class JobsResource {
     @Operation(summary = "A job's checkpoints, newest first")
     public Listing<CheckpointObject> checkpoints(@RestPath String id, @RestQuery @Nullable String after,
             @RestQuery @Nullable String limit) {
-        return Listing.of(jobs.checkpoints(id, QueryRules.present(after), QueryRules.limit(limit, 10, 1000)),
+        return Listing.of(jobs.checkpoints(callers.with(Scope.JOBS_READ), id, QueryRules.present(after), QueryRules.limit(limit, 10, 1000)),
                 CheckpointObject::of, Checkpoint::id);
     }
 
@@ -168,7 +171,7 @@ class JobsResource {
         Set<String> wanted = names == null || names.isBlank()
                 ? Set.of()
                 : Arrays.stream(names.split(",")).map(String::strip).collect(Collectors.toSet());
-        MetricSeries series = jobs.metrics(id, wanted,
+        MetricSeries series = jobs.metrics(callers.with(Scope.JOBS_READ), id, wanted,
                 QueryRules.whole("from_step", fromStep, -1, -1, Integer.MAX_VALUE));
         return Accept.asks(headers, CSV)
                 ? Response.ok(MetricsObject.csv(series), CSV).build()
@@ -186,18 +189,15 @@ class JobsResource {
     @APIResponse(responseCode = "404", description = "There is no such job, or the step is not recorded", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public Response rollouts(@RestPath String id, @RestQuery @Nullable String step, @RestQuery @Nullable String after,
             @RestQuery @Nullable String limit, HttpHeaders headers) {
+        Caller caller = callers.with(Scope.JOBS_READ);
         int given = QueryRules.whole("step", step, -1, 0, Integer.MAX_VALUE);
-        StepRollouts rollouts = jobs.rollouts(id, given < 0 ? null : given, QueryRules.present(after),
+        StepRollouts rollouts = jobs.rollouts(caller, id, given < 0 ? null : given, QueryRules.present(after),
                 QueryRules.limit(limit, 100, 1000));
         return Accept.asks(headers, MediaType.TEXT_HTML_TYPE)
-                ? Response.ok(RolloutsPage.of(jobs.job(id), rollouts), HTML)
+                ? Response.ok(RolloutsPage.of(jobs.job(caller, id), rollouts), HTML)
                     // what a policy writes is shown, never run
                     .header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
                     .build()
                 : Response.ok(RolloutsObject.of(rollouts), MediaType.APPLICATION_JSON_TYPE).build();
-    }
-
-    private FineTuningJob wire(Job job) {
-        return FineTuningJob.of(job, settings.organization());
     }
 }

@@ -23,6 +23,8 @@ import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.Wire.Deleted;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.api.Wire.EventObject;
@@ -45,13 +47,16 @@ class ModelsResource {
     private final ModelRegistry registry;
     private final RequestJson json;
     private final ServedModels served;
+    private final Callers callers;
 
     @Inject
-    ModelsResource(ModelCatalog models, ModelRegistry registry, RequestJson json, ServedModels served) {
+    ModelsResource(ModelCatalog models, ModelRegistry registry, RequestJson json, ServedModels served,
+            Callers callers) {
         this.models = models;
         this.registry = registry;
         this.json = json;
         this.served = served;
+        this.callers = callers;
     }
 
     @POST
@@ -66,20 +71,20 @@ class ModelsResource {
     @APIResponse(responseCode = "400", description = "The request or the model has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     @APIResponse(responseCode = "409", description = "Another model has the id", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public ModelObject register(String body) {
-        return ModelObject.of(registry.register(json.read(body)));
+        return ModelObject.of(registry.register(callers.with(Scope.MODELS_WRITE), json.read(body)));
     }
 
     @GET
     @Operation(summary = "List base models, fine-tuned models, checkpoints, and policies in training")
     public Listing<ModelObject> list() {
-        return Listing.of(new Page<>(served.models(), false), ModelObject::of, Model::id);
+        return Listing.of(new Page<>(served.models(callers.with(Scope.MODELS_READ)), false), ModelObject::of, Model::id);
     }
 
     @GET
     @Path("/{id}")
     @Operation(summary = "Read a model")
     public ModelObject model(@RestPath String id) {
-        return ModelObject.of(served.model(id));
+        return ModelObject.of(served.model(callers.with(Scope.MODELS_READ), id));
     }
 
     @GET
@@ -92,16 +97,17 @@ class ModelsResource {
             @Content(mediaType = MediaType.SERVER_SENT_EVENTS, schema = @Schema(implementation = EventObject.class))})
     public Response events(@RestPath String id, @RestQuery @Nullable String after, @RestQuery @Nullable String limit,
             @RestHeader("Last-Event-ID") @Nullable String lastEventId, HttpHeaders headers) {
+        Caller caller = callers.with(Scope.MODELS_READ);
         if (!Accept.asks(headers, MediaType.SERVER_SENT_EVENTS_TYPE)) {
             return Response.ok(
-                    Listing.of(registry.events(id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
+                    Listing.of(registry.events(caller, id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
                             EventObject::ofModel, JobEvent::id),
                     MediaType.APPLICATION_JSON_TYPE)
                 .build();
         }
-        models.model(id);
+        models.model(caller, id);
         return EventStream.followed(event -> json.write(EventObject.ofModel(event)),
-                follower -> registry.follow(id, QueryRules.present(lastEventId), follower));
+                follower -> registry.follow(caller, id, QueryRules.present(lastEventId), follower));
     }
 
     @DELETE
@@ -109,7 +115,7 @@ class ModelsResource {
     @Operation(summary = "Delete a model", description = "Ends a download, and deletes the files of a downloaded model, a "
             + "fine-tuned model or a checkpoint; a registered directory is forgotten and stays where it is.")
     public Deleted delete(@RestPath String id) {
-        registry.delete(id);
+        registry.delete(callers.with(Scope.MODELS_WRITE), id);
         return new Deleted(id, "model", true);
     }
 }

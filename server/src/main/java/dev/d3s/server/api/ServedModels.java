@@ -7,7 +7,7 @@ import java.util.Optional;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
-import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.job.ModelCatalog;
 import dev.d3s.server.job.NotFoundException;
 import dev.d3s.server.rollout.CompletionRequest.Source;
@@ -18,38 +18,40 @@ import dev.d3s.server.rollout.LivePolicies;
 class ServedModels {
     private final ModelCatalog catalog;
     private final LivePolicies policies;
-    private final ServerSettings settings;
 
     @Inject
-    ServedModels(ModelCatalog catalog, LivePolicies policies, ServerSettings settings) {
+    ServedModels(ModelCatalog catalog, LivePolicies policies) {
         this.catalog = catalog;
         this.policies = policies;
-        this.settings = settings;
     }
 
-    Source source(String id) {
+    Source source(Caller caller, String id) {
         // While a job runs, its model's id is its policy of the moment; afterwards the same id is its result.
-        if (policies.find(id).isPresent()) {
+        if (live(caller, id).isPresent()) {
             return new Source.Live(id);
         }
         return new Source.Directory(
-                catalog.find(id).orElseThrow(() -> new NotFoundException("model", id)).directory());
+                catalog.find(caller, id).orElseThrow(() -> new NotFoundException("model", id)).directory());
     }
 
-    List<ModelCatalog.Model> models() {
-        List<ModelCatalog.Model> models = new ArrayList<>(catalog.models());
-        policies.all().stream().map(this::live).forEach(models::add);
+    List<ModelCatalog.Model> models(Caller caller) {
+        List<ModelCatalog.Model> models = new ArrayList<>(catalog.models(caller));
+        policies.all().stream().flatMap(policy -> model(caller, policy).stream()).forEach(models::add);
         return models;
     }
 
-    ModelCatalog.Model model(String id) {
-        Optional<LivePolicies.Policy> policy = policies.find(id);
-        return policy.map(this::live).orElseGet(() -> catalog.model(id));
+    ModelCatalog.Model model(Caller caller, String id) {
+        return live(caller, id).orElseGet(() -> catalog.model(caller, id));
+    }
+
+    private Optional<ModelCatalog.Model> live(Caller caller, String id) {
+        return policies.find(id).flatMap(policy -> model(caller, policy));
     }
 
     /** The second name of a policy is its job's id. */
-    private ModelCatalog.Model live(LivePolicies.Policy policy) {
-        return new ModelCatalog.Model(policy.names().getFirst(), policy.since(), settings.organization(),
-                policy.directory(), policy.names().getLast(), 0, null);
+    private Optional<ModelCatalog.Model> model(Caller caller, LivePolicies.Policy policy) {
+        return catalog.trainedBy(caller, policy.names().getLast())
+            .map(organization -> new ModelCatalog.Model(policy.names().getFirst(), policy.since(), organization,
+                    policy.directory(), policy.names().getLast(), 0, null));
     }
 }

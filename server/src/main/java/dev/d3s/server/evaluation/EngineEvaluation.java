@@ -70,8 +70,8 @@ public final class EngineEvaluation implements ModelEvaluation {
                         new RowEncoder(tokenizer, ChatTemplate.open(plan.model()), config, plan.model().toString()),
                         plan.sampling().maxTokens(), 0);
                 Grading grading = new Grading(plan.grader(),
-                        plugins.rewardFunction(plan.grader(), plan.graderConfig()), GRADING_CONCURRENCY,
-                        plan.gradingLimit())) {
+                        plugins.rewardFunction(plan.grader(), plan.graderConfig(), plan.organization()),
+                        GRADING_CONCURRENCY, plan.gradingLimit())) {
             new Run(plan, rows, grading, observer).from(firstRow);
         }
     }

@@ -20,10 +20,11 @@ import dev.d3s.server.rollout.SamplingSettings;
  * @param grader type of the reward function
  * @param graderConfig its configuration
  * @param gradingLimit for one completion
+ * @param organization that the evaluation belongs to: whose models graders may sample
  */
 public record EvaluationPlan(Path model, Path file, int rows, boolean greedy, SampledSettings sampled,
         SamplingSettings sampling, List<String> stop, String grader, Map<String, Object> graderConfig,
-        Duration gradingLimit) {
+        Duration gradingLimit, String organization) {
     public EvaluationPlan {
         stop = List.copyOf(stop);
         graderConfig = Map.copyOf(graderConfig);

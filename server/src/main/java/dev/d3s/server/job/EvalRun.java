@@ -10,6 +10,7 @@ import org.jboss.logging.Logger;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.evaluation.EvaluationObserver;
 import dev.d3s.server.evaluation.EvaluationPlan;
@@ -54,8 +55,10 @@ final class EvalRun implements EvaluationObserver {
         try {
             store.forEachRow(eval.id(), summary::add);
             EvalSpec spec = eval.spec();
-            EvaluationPlan plan = spec.plan(models.model(spec.model()).directory(),
-                    files.data(spec.file()).orElseThrow(() -> new NotFoundException("file", spec.file())));
+            Caller caller = Caller.server(eval.organization());
+            EvaluationPlan plan = spec.plan(models.model(caller, spec.model()).directory(),
+                    files.data(caller, spec.file()).orElseThrow(() -> new NotFoundException("file", spec.file())),
+                    eval.organization());
             evaluation.run(plan, summary.rows(), this);
             store.end(eval, null);
         } catch (CancellationException e) {

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.evaluation.ModelEvaluation;
 import dev.d3s.server.plugin.PluginRegistry;
@@ -25,16 +26,17 @@ public class EvalService implements AutoCloseable {
     private static final String ROW_PREFIX = "evalrow-";
 
     private final Stores stores;
-    private final EvalSpecReader reader;
+    private final PluginRegistry plugins;
+    private final JobService.Checks checks;
     private final EvalQueue queue;
 
     @Inject
     EvalService(Stores stores, ModelCatalog models, FileService files, ModelEvaluation evaluation,
             PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks) {
         this.stores = stores;
-        this.reader = new EvalSpecReader(plugins,
-                new JobService.References(models, files, modelChecks, datasetChecks,
-                        (model, settings, lengths, wishes) -> Optional.empty()));
+        this.plugins = plugins;
+        this.checks = new JobService.Checks(models, files, modelChecks, datasetChecks,
+                (model, settings, lengths, wishes) -> Optional.empty());
         this.queue = new EvalQueue(stores.evals, models, files, evaluation);
     }
 
@@ -56,16 +58,20 @@ public class EvalService implements AutoCloseable {
      * @param request as in {@code POST /v1/evals}
      * @throws InvalidRequestException with every mistake
      */
-    public Eval create(JsonNode request) {
-        EvalSpecReader.Read read = reader.read(request);
+    public Eval create(Caller caller, JsonNode request) {
+        EvalSpecReader.Read read = new EvalSpecReader(plugins, new JobService.References(caller.within(), checks),
+                caller.organization())
+            .read(request);
         String id = stores.identifiers.next("eval");
-        stores.evals.insert(id, read.spec(), Math.min(read.spec().samples(), read.rows()));
+        stores.evals.insert(id, caller.organization(), read.spec(), Math.min(read.spec().samples(), read.rows()));
         queue.wake();
-        return eval(id);
+        return eval(caller, id);
     }
 
-    public Eval eval(String id) {
-        return stores.evals.eval(id).orElseThrow(() -> new NotFoundException("eval", id));
+    public Eval eval(Caller caller, String id) {
+        return stores.evals.eval(id)
+            .filter(eval -> caller.sees(eval.organization()))
+            .orElseThrow(() -> new NotFoundException("eval", id));
     }
 
     /**
@@ -73,24 +79,24 @@ public class EvalService implements AutoCloseable {
      *
      * @param after an id: those made before it
      */
-    public Page<Eval> list(@Nullable String after, int limit) {
-        return Page.of(stores.evals.list(after, limit + 1), limit);
+    public Page<Eval> list(Caller caller, @Nullable String after, int limit) {
+        return Page.of(stores.evals.list(caller.only(), after, limit + 1), limit);
     }
 
     /** Ends an evaluation that waits or runs; the rows that are done stay. */
-    public Eval cancel(String id) {
-        Eval eval = eval(id);
+    public Eval cancel(Caller caller, String id) {
+        Eval eval = eval(caller, id);
         if (!stores.evals.move(id, Set.of(EvalStatus.QUEUED, EvalStatus.RUNNING), EvalStatus.CANCELLED)) {
             throw new ConflictException("invalid_status", "The evaluation '" + id + "' is " + eval.status().key()
                     + "; only a queued or running one can be cancelled.");
         }
         queue.stop(id);
-        return eval(id);
+        return eval(caller, id);
     }
 
     /** Deletes an evaluation that has ended, and its rows. */
-    public void delete(String id) {
-        Eval eval = eval(id);
+    public void delete(Caller caller, String id) {
+        Eval eval = eval(caller, id);
         if (!stores.evals.delete(id)) {
             throw new ConflictException("invalid_status",
                     "The evaluation '" + id + "' is " + eval.status().key() + "; cancel it first.");
@@ -107,8 +113,8 @@ public class EvalService implements AutoCloseable {
      *
      * @param after a row's id: those behind it
      */
-    public Page<EvaluatedRow> rows(String id, @Nullable String after, int limit) {
-        eval(id);
+    public Page<EvaluatedRow> rows(Caller caller, String id, @Nullable String after, int limit) {
+        eval(caller, id);
         return Page.of(stores.evals.rowsAfter(id, after == null ? -1 : indexOf(after), limit + 1), limit);
     }
 
@@ -119,8 +125,8 @@ public class EvalService implements AutoCloseable {
     }
 
     /** Hands over all rows that there are, a few at a time in memory. */
-    public void rows(String id, RowConsumer consumer) throws IOException {
-        eval(id);
+    public void rows(Caller caller, String id, RowConsumer consumer) throws IOException {
+        eval(caller, id);
         stores.evals.forEachRow(id, consumer::accept);
     }
 

@@ -35,8 +35,8 @@ public record EvalSpec(String model, String file, int samples, boolean greedy, S
         metadata = Map.copyOf(metadata);
     }
 
-    EvaluationPlan plan(Path modelDirectory, Path content) {
+    EvaluationPlan plan(Path modelDirectory, Path content, String organization) {
         return new EvaluationPlan(modelDirectory, content, samples, greedy, sampled, sampling, stop, grader.name(),
-                grader.config(), Duration.ofNanos((long) (gradingSeconds * 1e9)));
+                grader.config(), Duration.ofNanos((long) (gradingSeconds * 1e9)), organization);
     }
 }

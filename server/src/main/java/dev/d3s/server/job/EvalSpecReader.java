@@ -25,8 +25,9 @@ final class EvalSpecReader {
     private final PluginReader plugins;
     private final JobSpecReader.References references;
 
-    EvalSpecReader(PluginRegistry plugins, JobSpecReader.References references) {
-        this(new PluginReader(plugins, false), references);
+    /** @param organization that sends the requests */
+    EvalSpecReader(PluginRegistry plugins, JobSpecReader.References references, String organization) {
+        this(PluginReader.of(plugins, organization), references);
     }
 
     private EvalSpecReader(PluginReader plugins, JobSpecReader.References references) {
@@ -36,7 +37,7 @@ final class EvalSpecReader {
 
     /** Reads what {@link EvalSpec#request()} wrote, without asking again whether what it names still exists. */
     static EvalSpecReader ofStored(PluginRegistry plugins) {
-        return new EvalSpecReader(new PluginReader(plugins, true), JobSpecReader.StoredReferences.INSTANCE);
+        return new EvalSpecReader(PluginReader.ofStored(plugins), JobSpecReader.StoredReferences.INSTANCE);
     }
 
     /**

@@ -41,10 +41,10 @@ final class EvalStore {
     }
 
     /** Stores a new evaluation, queued. */
-    void insert(String id, EvalSpec spec, int totalRows) {
+    void insert(String id, String organization, EvalSpec spec, int totalRows) {
         database.change(connection -> Database.execute(connection,
-                "insert into eval (id, created_at, status, request, total_rows) values (?, ?, ?, ?, ?)", id,
-                System.currentTimeMillis(), EvalStatus.QUEUED.key(), spec.request().toString(), totalRows));
+                "insert into eval (id, organization, created_at, status, request, total_rows) values (?, ?, ?, ?, ?, ?)", id,
+                organization, System.currentTimeMillis(), EvalStatus.QUEUED.key(), spec.request().toString(), totalRows));
     }
 
     Optional<Eval> eval(String id) {
@@ -54,11 +54,15 @@ final class EvalStore {
     /**
      * Newest first.
      *
+     * @param organization only those; {@code null} for all
      * @param after an id; those made before it
      */
-    List<Eval> list(@Nullable String after, int limit) {
-        return database.list("select * from eval where id < ? order by id desc limit ?", this::eval,
-                after == null ? PAST_ALL_IDS : after, limit);
+    List<Eval> list(@Nullable String organization, @Nullable String after, int limit) {
+        String start = after == null ? PAST_ALL_IDS : after;
+        return organization == null
+                ? database.list("select * from eval where id < ? order by id desc limit ?", this::eval, start, limit)
+                : database.list("select * from eval where organization = ? and id < ? order by id desc limit ?",
+                        this::eval, organization, start, limit);
     }
 
     List<Eval> unfinished() {
@@ -186,7 +190,8 @@ final class EvalStore {
         String results = row.getString("results");
         String errorCode = row.getString("error_code");
         try {
-            return new Eval(row.getString("id"), row.getLong("created_at"), EvalStatus.of(row.getString("status")),
+            return new Eval(row.getString("id"), row.getString("organization"), row.getLong("created_at"),
+                    EvalStatus.of(row.getString("status")),
                     specs.apply((ObjectNode) JSON.readTree(row.getString("request"))), row.getLong("epoch"),
                     row.getInt("total_rows"), row.getInt("completed_rows"), row.getDouble("seconds"),
                     Database.nullableLong(row, "started_at"), Database.nullableLong(row, "finished_at"),

@@ -12,6 +12,7 @@ import jakarta.inject.Singleton;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
@@ -37,7 +38,7 @@ public class FileService {
      *
      * @param upload where it was streamed to; on the same disk it is moved, else copied
      */
-    public UploadedFile add(Path upload, String filename, String purpose) {
+    public UploadedFile add(Caller caller, Path upload, String filename, String purpose) {
         String id = stores.identifiers.next("file");
         Path temporary = directory.resolve("." + id + ".tmp");
         try {
@@ -46,7 +47,8 @@ public class FileService {
                 Files.move(upload, temporary, StandardCopyOption.REPLACE_EXISTING);
                 long bytes = Files.size(temporary);
                 DurableFiles.publish(temporary, content(id));
-                UploadedFile file = new UploadedFile(id, filename, purpose, bytes, System.currentTimeMillis());
+                UploadedFile file = new UploadedFile(id, caller.organization(), filename, purpose, bytes,
+                        System.currentTimeMillis());
                 stores.files.insert(file);
                 return file;
             } finally {
@@ -57,12 +59,12 @@ public class FileService {
         }
     }
 
-    public Optional<UploadedFile> find(String id) {
-        return stores.files.file(id);
+    public Optional<UploadedFile> find(Caller caller, String id) {
+        return stores.files.file(id).filter(file -> caller.sees(file.organization()));
     }
 
-    public UploadedFile file(String id) {
-        return find(id).orElseThrow(() -> new NotFoundException("file", id));
+    public UploadedFile file(Caller caller, String id) {
+        return find(caller, id).orElseThrow(() -> new NotFoundException("file", id));
     }
 
     /**
@@ -72,10 +74,10 @@ public class FileService {
      *
      * @throws D3sException naming the setting, when it is a path and no directory is set
      */
-    public Optional<Path> data(String reference) {
+    public Optional<Path> data(Caller caller, String reference) {
         boolean url = reference.startsWith(FILE);
         if (!url && !reference.startsWith("/")) {
-            return find(reference).map(this::content);
+            return find(caller, reference).map(this::content);
         }
         if (dataDirectory == null) {
             throw new D3sException(ErrorCategory.USER, "file_not_found", "'" + reference
@@ -103,13 +105,14 @@ public class FileService {
     }
 
     /** @param after an id: those behind it in this order */
-    public Page<UploadedFile> list(@Nullable String purpose, @Nullable String after, boolean newestFirst, int limit) {
-        return Page.of(stores.files.list(purpose, after, newestFirst, limit + 1), limit);
+    public Page<UploadedFile> list(Caller caller, @Nullable String purpose, @Nullable String after,
+            boolean newestFirst, int limit) {
+        return Page.of(stores.files.list(caller.only(), purpose, after, newestFirst, limit + 1), limit);
     }
 
     /** Deletes row and content, unless a job that has not ended needs them. */
-    public void delete(String id) {
-        UploadedFile file = file(id);
+    public void delete(Caller caller, String id) {
+        UploadedFile file = file(caller, id);
         for (Job job : stores.jobs.withStatus(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)) {
             if (job.spec().trainingFile().equals(id) || id.equals(job.spec().validationFile())) {
                 throw new ConflictException("file_in_use", "The file '" + id + "' is needed by job '" + job.id()

@@ -2,6 +2,7 @@ package dev.d3s.server.job;
 
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -20,8 +21,9 @@ final class FileStore {
 
     void insert(UploadedFile file) {
         database.change(connection -> Database.execute(connection,
-                "insert into uploaded_file (id, filename, purpose, bytes, created_at) values (?, ?, ?, ?, ?)",
-                file.id(), file.filename(), file.purpose(), file.bytes(), file.createdAt()));
+                "insert into uploaded_file (id, organization, filename, purpose, bytes, created_at) "
+                        + "values (?, ?, ?, ?, ?, ?)",
+                file.id(), file.organization(), file.filename(), file.purpose(), file.bytes(), file.createdAt()));
     }
 
     /** @return whether there was one */
@@ -37,19 +39,29 @@ final class FileStore {
     /**
      * By id, which is by age.
      *
+     * @param organization only those; {@code null} for all
      * @param purpose only those; {@code null} for all
      */
-    List<UploadedFile> list(@Nullable String purpose, @Nullable String after, boolean newestFirst, int limit) {
+    List<UploadedFile> list(@Nullable String organization, @Nullable String purpose, @Nullable String after,
+            boolean newestFirst, int limit) {
         String start = after != null ? after : newestFirst ? PAST_ALL_IDS : "";
-        String order = newestFirst ? " order by id desc limit ?" : " order by id limit ?";
-        String where = "select * from uploaded_file where id " + (newestFirst ? "<" : ">") + " ?";
-        return purpose == null
-                ? database.list(where + order, FileStore::file, start, limit)
-                : database.list(where + " and purpose = ?" + order, FileStore::file, start, purpose, limit);
+        StringBuilder sql = new StringBuilder("select * from uploaded_file where id " + (newestFirst ? "<" : ">") + " ?");
+        List<Object> arguments = new ArrayList<>(List.of(start));
+        if (organization != null) {
+            sql.append(" and organization = ?");
+            arguments.add(organization);
+        }
+        if (purpose != null) {
+            sql.append(" and purpose = ?");
+            arguments.add(purpose);
+        }
+        arguments.add(limit);
+        return database.list(sql + (newestFirst ? " order by id desc limit ?" : " order by id limit ?"),
+                FileStore::file, arguments.toArray());
     }
 
     private static UploadedFile file(ResultSet row) throws SQLException {
-        return new UploadedFile(row.getString("id"), row.getString("filename"), row.getString("purpose"),
-                row.getLong("bytes"), row.getLong("created_at"));
+        return new UploadedFile(row.getString("id"), row.getString("organization"), row.getString("filename"),
+                row.getString("purpose"), row.getLong("bytes"), row.getLong("created_at"));
     }
 }

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.job.Section.Range;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.training.PluginChoice;
@@ -34,13 +35,11 @@ public class GraderService {
     private static final int AT_ONCE = 32;
 
     private final PluginRegistry plugins;
-    private final PluginReader reader;
     private final Semaphore places = new Semaphore(AT_ONCE);
 
     @Inject
     GraderService(PluginRegistry plugins) {
         this.plugins = plugins;
-        this.reader = new PluginReader(plugins, false);
     }
 
     /**
@@ -49,9 +48,9 @@ public class GraderService {
      * @param body {@code {"grader": {...}}}
      * @throws InvalidRequestException with every mistake, as for a job
      */
-    public JsonNode validate(JsonNode body) {
+    public JsonNode validate(Caller caller, JsonNode body) {
         Section request = root(body, "'grader'");
-        reader.grader(request);
+        PluginReader.of(plugins, caller.organization()).grader(request);
         request.finish();
         refuse(request);
         return request.expanded().path("grader");
@@ -64,9 +63,9 @@ public class GraderService {
      * @throws InvalidRequestException with every mistake
      * @throws D3sException when too many are being tried
      */
-    public GraderRun run(JsonNode body) {
+    public GraderRun run(Caller caller, JsonNode body) {
         Section request = root(body, "'grader' and 'model_sample'");
-        PluginChoice grader = reader.grader(request);
+        PluginChoice grader = PluginReader.of(plugins, caller.organization()).grader(request);
         JsonNode item = request.given("item");
         if (item != null && !item.isObject()) {
             request.mistake("item", "invalid_type",
@@ -81,7 +80,7 @@ public class GraderService {
         request.finish();
         refuse(request);
         JsonNode label = request.expanded().path("grader").path("name");
-        return run(label.isTextual() ? label.textValue() : grader.name(), grader,
+        return run(caller.organization(), label.isTextual() ? label.textValue() : grader.name(), grader,
                 input(item instanceof ObjectNode object ? object : null, sample == null ? "" : sample),
                 Duration.ofNanos((long) (seconds * 1e9)));
     }
@@ -105,7 +104,7 @@ public class GraderService {
         return new RewardInput(members.get("prompt") instanceof String prompt ? prompt : "", sample, false, members);
     }
 
-    private GraderRun run(String name, PluginChoice grader, RewardInput input, Duration limit) {
+    private GraderRun run(String organization, String name, PluginChoice grader, RewardInput input, Duration limit) {
         if (!places.tryAcquire()) {
             throw new D3sException(ErrorCategory.RESOURCES, "graders_busy", "The server tries " + AT_ONCE
                     + " graders at once, and as many have not ended: try again later.");
@@ -114,7 +113,7 @@ public class GraderService {
         long started;
         Thread thread;
         try {
-            RewardFunction function = plugins.rewardFunction(grader.name(), grader.config());
+            RewardFunction function = plugins.rewardFunction(grader.name(), grader.config(), organization);
             // a grader that computes without end must not hold a carrier of virtual threads
             thread = Thread.ofPlatform().daemon().name("try-" + grader.name()).unstarted(() -> {
                 try (function) {

@@ -6,6 +6,7 @@ import org.jspecify.annotations.Nullable;
  * A job as it is now. Times are milliseconds since 1970.
  *
  * @param id {@code ftjob-...}; ids rise with time
+ * @param organization that it belongs to
  * @param epoch rises with each start of a run; a run writes only while its epoch is the job's
  * @param completedSteps steps whose results are stored
  * @param runStartedAt when the current or last run began
@@ -15,8 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param fineTunedModel id of the resulting model
  * @param modelStep the checkpoint that is the resulting model; {@code null} before the end, and once it was deleted
  */
-public record Job(String id, long createdAt, JobStatus status, JobSpec spec, long epoch, int completedSteps,
-        @Nullable Long runStartedAt, int runFirstStep, @Nullable Long lastStepAt, @Nullable Long finishedAt,
+public record Job(String id, String organization, long createdAt, JobStatus status, JobSpec spec, long epoch,
+        int completedSteps, @Nullable Long runStartedAt, int runFirstStep, @Nullable Long lastStepAt, @Nullable Long finishedAt,
         @Nullable Long trainedTokens, @Nullable String fineTunedModel, @Nullable Integer modelStep,
         @Nullable JobError error) {
     /** Why a job failed. */

@@ -10,6 +10,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.job.Job.JobError;
 import dev.d3s.server.job.JobEvent.Level;
 import dev.d3s.server.job.RunRecord.StaleRunException;
@@ -31,6 +32,7 @@ final class JobRun implements TrainingObserver {
     private static final int ATTEMPTS_TO_RECORD_THE_END = 5;
 
     private final Job job;
+    private final Caller caller;
     private final RunRecord record;
     private final EventSignal signal;
     private final Checkpoints checkpoints;
@@ -42,6 +44,7 @@ final class JobRun implements TrainingObserver {
 
     JobRun(Job job, Stores stores, ModelCatalog models, FileService files, EventSignal signal) {
         this.job = job;
+        this.caller = Caller.server(job.organization());
         this.record = stores.run(job);
         this.checkpoints = new Checkpoints(stores, models);
         this.models = models;
@@ -147,15 +150,15 @@ final class JobRun implements TrainingObserver {
     private TrainingRequest request(@Nullable Checkpoint resumeFrom) {
         JobSpec spec = job.spec();
         String validation = spec.validationFile();
-        return new TrainingRequest(spec.seed(), models.model(spec.model()).directory(),
+        return new TrainingRequest(spec.seed(), models.model(caller, spec.model()).directory(),
                 data(spec.trainingFile()),
                 validation == null ? null : data(validation),
                 resumeFrom == null ? null : models.checkpointDirectory(resumeFrom), spec.settings(),
-                spec.engines());
+                spec.engines(), job.organization());
     }
 
     private Path data(String file) {
-        return files.data(file).orElseThrow(() -> new NotFoundException("file", file));
+        return files.data(caller, file).orElseThrow(() -> new NotFoundException("file", file));
     }
 
     // ---------------------------------------------------------------- what the training loop calls

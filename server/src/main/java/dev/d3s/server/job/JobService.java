@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
@@ -38,7 +39,8 @@ public class JobService implements AutoCloseable {
     private final ModelCatalog models;
     private final EventSignal signal = new EventSignal();
     private final EventFeed feed;
-    private final JobSpecReader reader;
+    private final PluginRegistry plugins;
+    private final Checks checks;
     private final JobQueue queue;
     private volatile boolean closed;
 
@@ -48,7 +50,8 @@ public class JobService implements AutoCloseable {
         this.stores = stores;
         this.models = models;
         this.feed = new EventFeed(stores.events, signal, settings.heartbeat());
-        this.reader = new JobSpecReader(plugins, new References(models, files, modelChecks, datasetChecks, plans));
+        this.plugins = plugins;
+        this.checks = new Checks(models, files, modelChecks, datasetChecks, plans);
         this.queue = new JobQueue(stores, models, files, signal, training);
     }
 
@@ -72,16 +75,16 @@ public class JobService implements AutoCloseable {
      * @param request as in {@code POST /v1/fine_tuning/jobs}
      * @throws InvalidRequestException with every mistake
      */
-    public Job create(JsonNode request) {
-        JobSpecReader.Planned planned = reader.plan(request);
+    public Job create(Caller caller, JsonNode request) {
+        JobSpecReader.Planned planned = reader(caller).plan(request);
         JobSpec spec = planned.spec();
         MemoryPlan plan = planned.plan();
         String id = stores.identifiers.next("ftjob");
-        stores.jobs.insert(id, spec, "The job is queued: " + spec.settings().steps() + " steps from model "
+        stores.jobs.insert(id, caller.organization(), spec, "The job is queued: " + spec.settings().steps() + " steps from model "
                 + spec.model() + "." + (plan == null ? "" : " " + plan.sentence()));
         signal.raise();
         queue.wake();
-        return job(id);
+        return job(caller, id);
     }
 
     /**
@@ -90,8 +93,8 @@ public class JobService implements AutoCloseable {
      * @param request as in {@code POST /v1/fine_tuning/jobs}
      * @throws InvalidRequestException with every mistake, or because the job does not fit into memory
      */
-    public DryRun dryRun(JsonNode request) {
-        JobSpecReader.Planned planned = reader.plan(request);
+    public DryRun dryRun(Caller caller, JsonNode request) {
+        JobSpecReader.Planned planned = reader(caller).plan(request);
         return new DryRun(planned.spec(), planned.plan());
     }
 
@@ -107,8 +110,16 @@ public class JobService implements AutoCloseable {
         }
     }
 
-    public Job job(String id) {
-        return stores.jobs.job(id).orElseThrow(() -> new NotFoundException("job", id));
+    /** Reads a request as its caller sees the server. */
+    private JobSpecReader reader(Caller caller) {
+        return new JobSpecReader(plugins, new References(caller.within(), checks), caller.organization());
+    }
+
+    /** Jobs of organizations that the caller does not see are not there, in this and in every other method. */
+    public Job job(Caller caller, String id) {
+        return stores.jobs.job(id)
+            .filter(job -> caller.sees(job.organization()))
+            .orElseThrow(() -> new NotFoundException("job", id));
     }
 
     /**
@@ -117,40 +128,40 @@ public class JobService implements AutoCloseable {
      * @param after an id: those made before it
      * @param metadata pairs that a job must carry
      */
-    public Page<Job> list(@Nullable String after, int limit, Map<String, String> metadata) {
-        return Page.of(stores.jobs.list(after, limit + 1, metadata), limit);
+    public Page<Job> list(Caller caller, @Nullable String after, int limit, Map<String, String> metadata) {
+        return Page.of(stores.jobs.list(caller.only(), after, limit + 1, metadata), limit);
     }
 
     /** Ends a job: at once when it waits, after a checkpoint when it runs. */
-    public Job cancel(String id) {
-        return end(id, JobStatus.CANCELLED, Set.of(JobStatus.QUEUED, JobStatus.PAUSED), JobRun.Stop.CANCEL,
+    public Job cancel(Caller caller, String id) {
+        return end(caller, id, JobStatus.CANCELLED, Set.of(JobStatus.QUEUED, JobStatus.PAUSED), JobRun.Stop.CANCEL,
                 "The job was cancelled.", "The job will be cancelled after a checkpoint.");
     }
 
     /** Stops a job so that it can go on later: at once when it waits, after a checkpoint when it runs. */
-    public Job pause(String id) {
-        return end(id, JobStatus.PAUSED, Set.of(JobStatus.QUEUED), JobRun.Stop.PAUSE,
+    public Job pause(Caller caller, String id) {
+        return end(caller, id, JobStatus.PAUSED, Set.of(JobStatus.QUEUED), JobRun.Stop.PAUSE,
                 "The job is paused; " + JobRun.howToResume(id), "The job will pause after a checkpoint.");
     }
 
-    private Job end(String id, JobStatus to, Set<JobStatus> waiting, JobRun.Stop stop, String done, String requested) {
-        job(id);
+    private Job end(Caller caller, String id, JobStatus to, Set<JobStatus> waiting, JobRun.Stop stop, String done, String requested) {
+        job(caller, id);
         if (!stores.jobs.move(id, waiting, to, Level.INFO, done)) {
             if (queue.stop(id, stop)) {
                 stores.jobs.note(id, Level.INFO, requested);
             } else if (!stores.jobs.move(id, Set.of(JobStatus.RUNNING), to, Level.WARN, done)) {
                 // (a job that is running without a run is one whose end could not be stored)
-                throw new ConflictException("invalid_status", "The job '" + id + "' is " + job(id).status().key()
+                throw new ConflictException("invalid_status", "The job '" + id + "' is " + job(caller, id).status().key()
                         + ", so it cannot become " + to.key() + ".");
             }
         }
         signal.raise();
-        return job(id);
+        return job(caller, id);
     }
 
     /** Queues a paused or failed job again; it goes on after its last checkpoint. */
-    public Job resume(String id) {
-        Job job = job(id);
+    public Job resume(Caller caller, String id) {
+        Job job = job(caller, id);
         if (!stores.jobs.move(id, Set.of(JobStatus.PAUSED, JobStatus.FAILED), JobStatus.QUEUED, Level.INFO,
                 "The job is queued again.")) {
             throw new ConflictException("invalid_status", "The job '" + id + "' is " + job.status().key()
@@ -158,7 +169,7 @@ public class JobService implements AutoCloseable {
         }
         signal.raise();
         queue.wake();
-        return job(id);
+        return job(caller, id);
     }
 
     /**
@@ -166,8 +177,8 @@ public class JobService implements AutoCloseable {
      *
      * @param after an event's id: those older than it
      */
-    public Page<JobEvent> events(String id, @Nullable String after, int limit) {
-        job(id);
+    public Page<JobEvent> events(Caller caller, String id, @Nullable String after, int limit) {
+        job(caller, id);
         return feed.page(id, after, limit);
     }
 
@@ -190,9 +201,9 @@ public class JobService implements AutoCloseable {
      *
      * @param lastEventId where an earlier stream ended; {@code null} for all events
      */
-    public void follow(String id, @Nullable String lastEventId, Follower follower) throws InterruptedException {
-        job(id);
-        feed.follow(id, lastEventId, () -> job(id).status().ended(), follower);
+    public void follow(Caller caller, String id, @Nullable String lastEventId, Follower follower) throws InterruptedException {
+        job(caller, id);
+        feed.follow(id, lastEventId, () -> job(caller, id).status().ended(), follower);
     }
 
     /**
@@ -200,8 +211,8 @@ public class JobService implements AutoCloseable {
      *
      * @param after a checkpoint's id: those older than it
      */
-    public Page<Checkpoint> checkpoints(String id, @Nullable String after, int limit) {
-        job(id);
+    public Page<Checkpoint> checkpoints(Caller caller, String id, @Nullable String after, int limit) {
+        job(caller, id);
         return Page.of(stores.checkpoints.ofJob(id, after, limit + 1), limit);
     }
 
@@ -209,8 +220,8 @@ public class JobService implements AutoCloseable {
      * @param names the metrics wanted; empty for all
      * @param fromStep first step wanted; -1 is the evaluation before training
      */
-    public MetricSeries metrics(String id, Set<String> names, int fromStep) {
-        job(id);
+    public MetricSeries metrics(Caller caller, String id, Set<String> names, int fromStep) {
+        job(caller, id);
         return stores.metrics.series(id, names, fromStep);
     }
 
@@ -221,8 +232,8 @@ public class JobService implements AutoCloseable {
      * @param after a rollout's id: those after it in its step
      * @throws NotFoundException when that step is not recorded
      */
-    public StepRollouts rollouts(String id, @Nullable Integer step, @Nullable String after, int limit) {
-        job(id);
+    public StepRollouts rollouts(Caller caller, String id, @Nullable Integer step, @Nullable String after, int limit) {
+        job(caller, id);
         List<Integer> steps = stores.rollouts.steps(id);
         if (step == null && after == null && steps.isEmpty()) {
             return StepRollouts.none();
@@ -256,38 +267,41 @@ public class JobService implements AutoCloseable {
         return !closed && !stores.database.list("select 1", row -> row.getInt(1)).isEmpty();
     }
 
-    /** What ids stand for, here. */
-    record References(ModelCatalog models, FileService files, ModelChecks modelChecks,
-            DatasetChecks datasetChecks, JobPlans plans) implements JobSpecReader.References {
+    /** What requests are checked against. */
+    record Checks(ModelCatalog models, FileService files, ModelChecks modelChecks, DatasetChecks datasetChecks,
+            JobPlans plans) {}
+
+    /** What ids stand for, here and for this caller. */
+    record References(Caller caller, Checks checks) implements JobSpecReader.References {
         @Override
         public Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
                 EngineWishes wishes) {
-            return plans.plan(model, settings, lengths, wishes);
+            return checks.plans().plan(model, settings, lengths, wishes);
         }
 
         @Override
         public Optional<Path> model(String id) {
-            return models.find(id).map(ModelCatalog.Model::directory);
+            return checks.models().find(caller, id).map(ModelCatalog.Model::directory);
         }
 
         @Override
         public List<String> modelIds() {
-            return models.models().stream().filter(ModelCatalog.Model::ready).map(ModelCatalog.Model::id).toList();
+            return checks.models().models(caller).stream().filter(ModelCatalog.Model::ready).map(ModelCatalog.Model::id).toList();
         }
 
         @Override
         public List<String> modelProblems(Path directory) {
-            return modelChecks.problems(directory);
+            return checks.modelChecks().problems(directory);
         }
 
         @Override
         public Optional<Path> file(String id) {
-            return files.data(id);
+            return checks.files().data(caller, id);
         }
 
         @Override
         public DatasetReport dataset(Path file, DatasetUse use) {
-            return datasetChecks.check(file, use);
+            return checks.datasetChecks().check(file, use);
         }
     }
 }

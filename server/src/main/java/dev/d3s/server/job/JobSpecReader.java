@@ -62,12 +62,13 @@ final class JobSpecReader {
     private final References references;
     private final boolean stored;
 
-    JobSpecReader(PluginRegistry plugins, References references) {
-        this(plugins, references, false);
+    /** @param organization that sends the requests */
+    JobSpecReader(PluginRegistry plugins, References references, String organization) {
+        this(PluginReader.of(plugins, organization), references, false);
     }
 
-    private JobSpecReader(PluginRegistry plugins, References references, boolean stored) {
-        this.plugins = new PluginReader(plugins, stored);
+    private JobSpecReader(PluginReader plugins, References references, boolean stored) {
+        this.plugins = plugins;
         this.references = references;
         this.stored = stored;
     }
@@ -581,7 +582,7 @@ final class JobSpecReader {
      * run to find out.
      */
     static JobSpecReader ofStored(PluginRegistry plugins) {
-        return new JobSpecReader(plugins, StoredReferences.INSTANCE, true);
+        return new JobSpecReader(PluginReader.ofStored(plugins), StoredReferences.INSTANCE, true);
     }
 
     /** Everything exists. */

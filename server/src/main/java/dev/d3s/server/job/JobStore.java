@@ -3,6 +3,7 @@ package dev.d3s.server.job;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,14 +49,14 @@ final class JobStore {
     }
 
     /** Stores a new job, queued. */
-    void insert(String id, JobSpec spec, String message) {
+    void insert(String id, String organization, JobSpec spec, String message) {
         database.change(connection -> {
             ObjectNode metadata = JSON.createObjectNode();
             spec.metadata().forEach((key, value) -> metadata.put(key, value));
             Database.execute(connection,
-                    "insert into job (id, created_at, status, request, metadata, total_steps) "
-                            + "values (?, ?, ?, ?, ?, ?)",
-                    id, System.currentTimeMillis(), JobStatus.QUEUED.key(), spec.request().toString(),
+                    "insert into job (id, organization, created_at, status, request, metadata, total_steps) "
+                            + "values (?, ?, ?, ?, ?, ?, ?)",
+                    id, organization, System.currentTimeMillis(), JobStatus.QUEUED.key(), spec.request().toString(),
                     metadata.toString(), spec.settings().steps());
             events.append(connection, id, Level.INFO, Content.MESSAGE, message, null);
         });
@@ -68,16 +69,20 @@ final class JobStore {
     /**
      * Newest first.
      *
+     * @param organization only those; {@code null} for all
      * @param after an id; those made before it
      * @param metadata pairs that a job must carry, all of them
      */
-    List<Job> list(@Nullable String after, int limit, Map<String, String> metadata) {
+    List<Job> list(@Nullable String organization, @Nullable String after, int limit, Map<String, String> metadata) {
         List<Job> found = new ArrayList<>();
         String cursor = after == null ? PAST_ALL_IDS : after;
         // metadata is compared here: JSON functions differ between databases
         while (found.size() < limit) {
-            List<Job> jobs = database.list("select * from job where id < ? order by id desc limit ?", this::job, cursor,
-                    Math.max(limit, 50));
+            int atOnce = Math.max(limit, 50);
+            List<Job> jobs = organization == null
+                    ? database.list("select * from job where id < ? order by id desc limit ?", this::job, cursor, atOnce)
+                    : database.list("select * from job where organization = ? and id < ? order by id desc limit ?",
+                            this::job, organization, cursor, atOnce);
             if (jobs.isEmpty()) {
                 break;
             }
@@ -109,6 +114,14 @@ final class JobStore {
     Optional<Job> byModel(String model) {
         return database.one("select * from job where fine_tuned_model = ? and model_step is not null", this::job,
                 model);
+    }
+
+    /** To whom jobs with checkpoints belong, by their id. */
+    Map<String, String> organizationsOfCheckpoints() {
+        Map<String, String> organizations = new HashMap<>();
+        database.list("select id, organization from job where id in (select job_id from checkpoint)",
+                row -> organizations.put(row.getString(1), row.getString(2)));
+        return organizations;
     }
 
     /** Forgets that the job's model can be used. */
@@ -186,7 +199,8 @@ final class JobStore {
         String errorCode = row.getString("error_code");
         Long modelStep = Database.nullableLong(row, "model_step");
         try {
-            return new Job(row.getString("id"), row.getLong("created_at"), JobStatus.of(row.getString("status")),
+            return new Job(row.getString("id"), row.getString("organization"), row.getLong("created_at"),
+                    JobStatus.of(row.getString("status")),
                     specs.apply((ObjectNode) JSON.readTree(row.getString("request"))), row.getLong("epoch"),
                     row.getInt("completed_steps"), Database.nullableLong(row, "run_started_at"),
                     row.getInt("run_first_step"), Database.nullableLong(row, "last_step_at"),

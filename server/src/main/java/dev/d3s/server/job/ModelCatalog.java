@@ -4,10 +4,12 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.TreeMap;
+import java.util.Set;
 import java.util.stream.Stream;
 
 import jakarta.inject.Inject;
@@ -15,6 +17,7 @@ import jakarta.inject.Singleton;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.RegisteredModel.Failure;
 import dev.d3s.server.job.RegisteredModel.Status;
@@ -56,11 +59,25 @@ public class ModelCatalog {
         }
     }
 
-    /** Base models by name, then fine-tuned models and checkpoints by age; also those that are not there yet. */
-    public List<Model> models() {
-        List<Model> models = new ArrayList<>(baseModels());
-        stores.jobs.withModel().stream().flatMap(job -> fineTuned(job).stream()).forEach(models::add);
-        stores.checkpoints.all().stream().map(this::checkpoint).forEach(models::add);
+    /**
+     * Base models by name, then fine-tuned models and checkpoints by age; also those that are not there yet. Models of organizations
+     * that the caller does not see are not there, in this and in every other method.
+     */
+    public List<Model> models(Caller caller) {
+        List<Model> models = new ArrayList<>(baseModels(caller));
+        models.sort(Comparator.comparing(Model::id));
+        stores.jobs.withModel()
+            .stream()
+            .filter(job -> caller.sees(job.organization()))
+            .flatMap(job -> fineTuned(job).stream())
+            .forEach(models::add);
+        Map<String, String> organizations = stores.jobs.organizationsOfCheckpoints();
+        for (Checkpoint checkpoint : stores.checkpoints.all()) {
+            String owner = organizations.get(checkpoint.job());
+            if (owner != null && caller.sees(owner)) {
+                models.add(checkpoint(checkpoint, owner));
+            }
+        }
         return models;
     }
 
@@ -69,8 +86,8 @@ public class ModelCatalog {
      *
      * @throws ConflictException when it is still being downloaded, or could not be
      */
-    public Optional<Model> find(String id) {
-        Optional<Model> model = any(id);
+    public Optional<Model> find(Caller caller, String id) {
+        Optional<Model> model = any(caller, id);
         RegisteredModel registered = model.map(Model::registered).orElse(null);
         if (registered == null) {
             return model;
@@ -90,20 +107,29 @@ public class ModelCatalog {
     }
 
     /** A model in whatever state. */
-    public Optional<Model> any(String id) {
-        Optional<Model> base = baseModels().stream().filter(model -> model.id().equals(id)).findFirst();
-        return base.or(() -> stores.jobs.byModel(id).flatMap(this::fineTuned))
-            .or(() -> stores.checkpoints.byModel(id).map(this::checkpoint));
+    public Optional<Model> any(Caller caller, String id) {
+        Optional<Model> base = baseModels(caller).stream().filter(model -> model.id().equals(id)).findFirst();
+        return base
+            .or(() -> stores.jobs.byModel(id).filter(job -> caller.sees(job.organization())).flatMap(this::fineTuned))
+            .or(() -> stores.checkpoints.byModel(id)
+                .flatMap(checkpoint -> stores.jobs.job(checkpoint.job())
+                    .filter(job -> caller.sees(job.organization()))
+                    .map(job -> checkpoint(checkpoint, job.organization()))));
     }
 
     /** A model in whatever state. */
-    public Model model(String id) {
-        return any(id).orElseThrow(() -> new NotFoundException("model", id));
+    public Model model(Caller caller, String id) {
+        return any(caller, id).orElseThrow(() -> new NotFoundException("model", id));
+    }
+
+    /** To whom the policy belongs that a job trains; empty where that job does not exist for the caller. */
+    public Optional<String> trainedBy(Caller caller, String job) {
+        return stores.jobs.job(job).map(Job::organization).filter(caller::sees);
     }
 
     /** Deletes the files of a fine-tuned model or checkpoint, unless a job that has not ended needs them. */
-    public void delete(String id) {
-        Model model = model(id);
+    public void delete(Caller caller, String id) {
+        Model model = model(caller, id);
         String maker = model.job();
         if (maker == null) {
             throw new InvalidRequestException("model", "base_model",
@@ -124,7 +150,8 @@ public class ModelCatalog {
     /** @throws ConflictException when a job that has not ended made the model or begins with it, or an evaluation needs it */
     void refuseWhileNeeded(Model model) {
         for (Job job : stores.jobs.withStatus(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)) {
-            boolean starts = any(job.spec().model()).filter(start -> start.directory().equals(model.directory()))
+            boolean starts = any(Caller.server(job.organization()), job.spec().model())
+                .filter(start -> start.directory().equals(model.directory()))
                 .isPresent();
             if (starts || job.id().equals(model.job())) {
                 throw new ConflictException("model_in_use", "The model '" + model.id() + "' is needed by job '"
@@ -132,7 +159,9 @@ public class ModelCatalog {
             }
         }
         for (Eval eval : stores.evals.unfinished()) {
-            if (any(eval.spec().model()).filter(used -> used.directory().equals(model.directory())).isPresent()) {
+            if (any(Caller.server(eval.organization()), eval.spec().model())
+                .filter(used -> used.directory().equals(model.directory()))
+                .isPresent()) {
                 throw new ConflictException("model_in_use", "The model '" + model.id() + "' is needed by evaluation '"
                         + eval.id() + "', which is " + eval.status().key() + "; cancel it first.");
             }
@@ -144,7 +173,7 @@ public class ModelCatalog {
         String start = job.spec().model();
         String base = start.startsWith("ft:") ? start.split(":", 3)[1] : start;
         String suffix = job.spec().suffix();
-        return "ft:" + base + ":" + settings.organization() + ":" + (suffix == null ? "" : suffix) + ":"
+        return "ft:" + base + ":" + job.organization() + ":" + (suffix == null ? "" : suffix) + ":"
                 + job.id().substring(job.id().length() - 10);
     }
 
@@ -169,44 +198,68 @@ public class ModelCatalog {
                 ? Optional.empty()
                 : stores.checkpoints.ofStep(job.id(), step)
                     .map(checkpoint -> new Model(id, finished == null ? job.createdAt() : finished,
-                            settings.organization(), checkpointDirectory(checkpoint), job.id(), step, null));
+                            job.organization(), checkpointDirectory(checkpoint), job.id(), step, null));
     }
 
-    private Model checkpoint(Checkpoint checkpoint) {
-        return new Model(checkpoint.model(), checkpoint.createdAt(), settings.organization(),
+    private Model checkpoint(Checkpoint checkpoint, String organization) {
+        return new Model(checkpoint.model(), checkpoint.createdAt(), organization,
                 checkpointDirectory(checkpoint), checkpoint.job(), checkpoint.step(), null);
     }
 
-    private List<Model> baseModels() {
-        Map<String, Model> models = new TreeMap<>();
-        for (RegisteredModel model : stores.models.all()) {
-            models.put(model.name(),
-                    new Model(model.name(), model.createdAt(), settings.organization(), model.directory(),
-                            null, 0, present(model)));
+    /** An organization's own hide those of the same name that are everybody's, and registered ones those of the directory. */
+    private List<Model> baseModels(Caller caller) {
+        List<Model> models = new ArrayList<>();
+        List<RegisteredModel> registered = stores.models.all();
+        Set<String> names = new HashSet<>();
+        registered.stream()
+            .filter(model -> caller.organization().equals(model.organization()))
+            .forEach(model -> add(models, names, model));
+        registered.stream()
+            .filter(model -> model.organization() == null && !names.contains(model.name()))
+            .forEach(model -> add(models, names, model));
+        if (caller.everywhere()) {
+            registered.stream()
+                .filter(model -> model.organization() != null && !caller.organization().equals(model.organization()))
+                .forEach(model -> add(models, new HashSet<>(), model));
         }
         Path directory = settings.modelsDirectory();
         if (Files.isDirectory(directory)) {
             try (Stream<Path> paths = Files.list(directory)) {
                 for (Path path : (Iterable<Path>) paths::iterator) {
                     String name = String.valueOf(path.getFileName());
-                    if (Files.isRegularFile(path.resolve("config.json")) && !name.startsWith(".")) {
-                        models.putIfAbsent(name,
-                                new Model(name, Files.getLastModifiedTime(path.resolve("config.json")).toMillis(),
-                                        settings.organization(), path, null, 0, null));
+                    if (Files.isRegularFile(path.resolve("config.json")) && !name.startsWith(".") && names.add(name)) {
+                        models
+                            .add(new Model(name, Files.getLastModifiedTime(path.resolve("config.json")).toMillis(),
+                                    settings.organization(), path, null, 0, null));
                     }
                 }
             } catch (IOException e) {
                 throw IoFailures.exception("reading the models directory " + directory, e);
             }
         }
-        return List.copyOf(models.values());
+        return models;
+    }
+
+    private void add(List<Model> models, Set<String> names, RegisteredModel model) {
+        String owner = model.organization();
+        names.add(model.name());
+        models.add(new Model(model.name(), model.createdAt(), owner == null ? settings.organization() : owner,
+                model.directory(), null, 0, present(model)));
+    }
+
+    /** Where a download of an organization is once it is ready; those of everybody are beside what people put there by hand. */
+    Path downloadDirectory(@Nullable String organization, String name) {
+        Path models = settings.modelsDirectory();
+        return organization == null
+                ? models.resolve(name)
+                : models.resolve(".organizations").resolve(organization).resolve(name);
     }
 
     /** What was ready once may have been removed by hand since. */
     private static RegisteredModel present(RegisteredModel model) {
         return model.status() != Status.READY || Files.isRegularFile(model.directory().resolve("config.json"))
                 ? model
-                : new RegisteredModel(model.key(), model.name(), model.createdAt(), model.kind(), model.source(),
+                : new RegisteredModel(model.key(), model.organization(), model.name(), model.createdAt(), model.kind(), model.source(),
                         model.commit(), model.directory(), Status.FAILED, 0, model.totalBytes(),
                         new Failure("model_gone", "There are no files in " + model.directory()
                                 + " any more: put them back, or delete the model and register it again."));

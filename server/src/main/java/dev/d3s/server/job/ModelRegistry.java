@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.ForbiddenException;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.hub.Hub;
 import dev.d3s.server.hub.HubReference;
@@ -32,11 +34,10 @@ import dev.d3s.spi.D3sException;
  */
 @Singleton
 public class ModelRegistry implements AutoCloseable {
-    private static final Set<String> MEMBERS = new TreeSet<>(Set.of("id", "model", "path"));
+    private static final Set<String> MEMBERS = new TreeSet<>(Set.of("id", "model", "path", "shared"));
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,95}");
 
     private final Stores stores;
-    private final ServerSettings settings;
     private final ModelCatalog catalog;
     private final ModelChecks checks;
     private final ModelPaths paths;
@@ -51,7 +52,6 @@ public class ModelRegistry implements AutoCloseable {
     ModelRegistry(Stores stores, ServerSettings settings, ModelCatalog catalog, ModelChecks checks, Hub hub,
             ModelRelease release) {
         this.stores = stores;
-        this.settings = settings;
         this.catalog = catalog;
         this.checks = checks;
         this.release = release;
@@ -79,13 +79,15 @@ public class ModelRegistry implements AutoCloseable {
      * Registers a model.
      *
      * @param request as in {@code POST /v1/models}: {@code {"path": ...}} or {@code {"model": "hf://..."}}, and perhaps an
-     *            {@code id}
+     *            {@code id}. It belongs to the caller's organization, unless an admin says {@code "shared": true}; what somebody
+     *            registers where there are no organizations yet is everybody's
      * @return the model: of a directory, ready; of a hub, perhaps downloading. What is registered already is returned as it is,
      *         and a failed download begins again
      * @throws InvalidRequestException with every mistake; of a directory, everything that is wrong with its files
      * @throws ConflictException when another model has the id
+     * @throws ForbiddenException when only admins may do this
      */
-    public Model register(JsonNode request) {
+    public Model register(Caller caller, JsonNode request) {
         List<Mistake> mistakes = new ArrayList<>();
         if (!request.isObject()) {
             throw new InvalidRequestException(List.of(new Mistake(null, "invalid_type",
@@ -100,6 +102,7 @@ public class ModelRegistry implements AutoCloseable {
         String id = text(request, "id", mistakes);
         String path = text(request, "path", mistakes);
         String model = text(request, "model", mistakes);
+        boolean shared = shared(caller, request, mistakes);
         if (id != null && (!ID.matcher(id).matches() || id.contains(".."))) {
             mistakes.add(new Mistake("id", "invalid_value", "'id' is '" + id
                     + "' but must begin with a letter or digit and have up to 96 letters, digits, '-', '_' or '.'."));
@@ -123,15 +126,25 @@ public class ModelRegistry implements AutoCloseable {
         if (!mistakes.isEmpty()) {
             throw new InvalidRequestException(mistakes);
         }
+        if (shared) {
+            caller.requireAdmin("register models for everybody ('shared')");
+        }
+        if (path != null) {
+            caller.requireAdmin("register directories of the server's machine ('path')");
+        }
+        Caller within = caller.within();
+        String owner = shared ? null : caller.organization();
         lock.lock();
         try {
-            return reference != null ? download(reference, id) : link(String.valueOf(path), id);
+            return reference != null
+                    ? download(within, owner, reference, id)
+                    : link(within, owner, String.valueOf(path), id);
         } finally {
             lock.unlock();
         }
     }
 
-    private Model link(String path, @Nullable String id) {
+    private Model link(Caller caller, @Nullable String owner, String path, @Nullable String id) {
         Path directory = paths.directory(path);
         String name = id == null ? String.valueOf(directory.getFileName()) : id;
         if (!ID.matcher(name).matches()) {
@@ -144,22 +157,22 @@ public class ModelRegistry implements AutoCloseable {
                 .map(problem -> new Mistake("path", "invalid_model", problem))
                 .toList());
         }
-        Optional<Model> present = catalog.any(name);
+        Optional<Model> present = catalog.any(caller, name);
         if (present.isPresent()) {
             if (same(present.get().directory(), directory)) {
                 return present.get();
             }
             throw taken(name);
         }
-        stores.models.insert(new RegisteredModel(stores.identifiers.next("model"), name, System.currentTimeMillis(),
+        stores.models.insert(new RegisteredModel(stores.identifiers.next("model"), owner, name, System.currentTimeMillis(),
                 Kind.LINKED, null, null, directory, Status.READY, 0, null, null),
                 "The model is ready: " + directory + ".");
-        return catalog.any(name).orElseThrow();
+        return catalog.any(caller, name).orElseThrow();
     }
 
-    private Model download(HubReference reference, @Nullable String id) {
+    private Model download(Caller caller, @Nullable String owner, HubReference reference, @Nullable String id) {
         String name = id == null ? reference.name() : id;
-        Optional<Model> present = catalog.any(name);
+        Optional<Model> present = catalog.any(caller, name);
         if (present.isPresent()) {
             RegisteredModel registered = present.get().registered();
             if (registered == null || !reference.toString().equals(registered.source())) {
@@ -169,41 +182,46 @@ public class ModelRegistry implements AutoCloseable {
                 downloads.cancel(registered.key()); // its thread may still be about to end
                 stores.models.restarted(registered.key(), "The download begins again.");
                 signal.raise();
-                stores.models.byName(name).ifPresent(downloads::start);
+                stores.models.model(registered.key()).ifPresent(downloads::start);
             }
-            return catalog.any(name).orElseThrow();
+            return catalog.any(caller, name).orElseThrow();
         }
-        Path directory = settings.modelsDirectory().resolve(name);
+        Path directory = catalog.downloadDirectory(owner, name);
         if (Files.exists(directory)) {
             throw new ConflictException("model_exists",
                     directory + " is there already, and is no model: remove it, or give "
                             + "another 'id'.");
         }
-        RegisteredModel model = new RegisteredModel(stores.identifiers.next("model"), name, System.currentTimeMillis(),
+        RegisteredModel model = new RegisteredModel(stores.identifiers.next("model"), owner, name, System.currentTimeMillis(),
                 Kind.HUB, reference.toString(), null, directory, Status.DOWNLOADING, 0, null, null);
         stores.models.insert(model, "The model is downloaded from " + reference + ".");
         downloads.start(model);
-        return catalog.any(name).orElseThrow();
+        return catalog.any(caller, name).orElseThrow();
     }
 
     /**
      * Forgets a registered model: a download is ended and its files are deleted, a directory that was there stays where it is.
      * Any other model is deleted as {@link ModelCatalog#delete} does. Completions that are being made go on to their end.
      */
-    public void delete(String id) {
+    public void delete(Caller caller, String id) {
         lock.lock();
         try {
-            Model model = catalog.any(id).orElseThrow(() -> new NotFoundException("model", id));
+            Model model = catalog.model(caller, id);
             RegisteredModel registered = model.registered();
             if (registered == null) {
-                catalog.delete(id);
+                catalog.delete(caller, id);
                 release.release(model.directory());
                 return;
+            }
+            if (registered.organization() == null) {
+                caller.requireAdmin("delete models that are everybody's");
             }
             catalog.refuseWhileNeeded(model);
             downloads.cancel(registered.key());
             // it may have become ready meanwhile
-            boolean ready = stores.models.byName(id).filter(now -> now.status() == Status.READY).isPresent();
+            boolean ready = stores.models.model(registered.key())
+                .filter(now -> now.status() == Status.READY)
+                .isPresent();
             stores.models.delete(registered.key());
             signal.raise();
             release.release(model.directory());
@@ -225,8 +243,8 @@ public class ModelRegistry implements AutoCloseable {
      *
      * @param after an event's id: those older than it
      */
-    public Page<JobEvent> events(String id, @Nullable String after, int limit) {
-        RegisteredModel model = catalog.any(id).orElseThrow(() -> new NotFoundException("model", id)).registered();
+    public Page<JobEvent> events(Caller caller, String id, @Nullable String after, int limit) {
+        RegisteredModel model = catalog.model(caller, id).registered();
         return model == null ? new Page<>(List.of(), false) : feed.page(model.key(), after, limit);
     }
 
@@ -236,14 +254,22 @@ public class ModelRegistry implements AutoCloseable {
      *
      * @param lastEventId where an earlier stream ended; {@code null} for all events
      */
-    public void follow(String id, @Nullable String lastEventId, JobService.Follower follower)
+    public void follow(Caller caller, String id, @Nullable String lastEventId, JobService.Follower follower)
             throws InterruptedException {
-        RegisteredModel model = catalog.any(id).orElseThrow(() -> new NotFoundException("model", id)).registered();
+        RegisteredModel model = catalog.model(caller, id).registered();
         if (model != null) {
-            feed.follow(model.key(), lastEventId, () -> stores.models.byName(id)
-                .filter(now -> now.key().equals(model.key()) && now.status() == Status.DOWNLOADING)
+            feed.follow(model.key(), lastEventId, () -> stores.models.model(model.key())
+                .filter(now -> now.status() == Status.DOWNLOADING)
                 .isEmpty(), follower);
         }
+    }
+
+    private static boolean shared(Caller caller, JsonNode request, List<Mistake> mistakes) {
+        JsonNode node = request.path("shared");
+        if (!node.isMissingNode() && !node.isNull() && !node.isBoolean()) {
+            mistakes.add(new Mistake("shared", "invalid_type", "'shared' is " + node + " but must be true or false."));
+        }
+        return node.isBoolean() ? node.booleanValue() : caller.kind() == Caller.Kind.ANONYMOUS;
     }
 
     private static boolean same(Path one, Path other) {

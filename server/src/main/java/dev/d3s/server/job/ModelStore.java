@@ -45,8 +45,9 @@ final class ModelStore {
     void insert(RegisteredModel model, String message) {
         database.change(connection -> {
             Database.execute(connection,
-                    "insert into model (id, name, created_at, kind, source, directory, status) values (?, ?, ?, ?, ?, ?, ?)",
-                    model.key(), model.name(), model.createdAt(), model.kind().key(), model.source(),
+                    "insert into model (id, organization, name, created_at, kind, source, directory, status) "
+                            + "values (?, ?, ?, ?, ?, ?, ?, ?)",
+                    model.key(), model.organization(), model.name(), model.createdAt(), model.kind().key(), model.source(),
                     model.directory().toString(), model.status().key());
             events.append(connection, model.key(), Level.INFO, Content.MESSAGE, message, null);
         });
@@ -57,13 +58,8 @@ final class ModelStore {
         return database.list("select * from model order by id", this::model);
     }
 
-    Optional<RegisteredModel> byName(String name) {
-        return database.one("select * from model where name = ?", this::model, name);
-    }
-
-    /** By what it was downloaded from. */
-    Optional<RegisteredModel> bySource(String source) {
-        return database.one("select * from model where source = ? order by id", this::model, source);
+    Optional<RegisteredModel> model(String key) {
+        return database.one("select * from model where id = ?", this::model, key);
     }
 
     void pinned(String key, String commit) {
@@ -134,7 +130,8 @@ final class ModelStore {
         String key = row.getString("id");
         String errorCode = row.getString("error_code");
         Long now = live.get(key);
-        return new RegisteredModel(key, row.getString("name"), row.getLong("created_at"),
+        return new RegisteredModel(key, row.getString("organization"), row.getString("name"),
+                row.getLong("created_at"),
                 Kind.valueOf(row.getString("kind").toUpperCase(Locale.ROOT)), row.getString("source"),
                 row.getString("commit_id"), Path.of(row.getString("directory")),
                 Status.valueOf(row.getString("status").toUpperCase(Locale.ROOT)),

@@ -31,11 +31,22 @@ final class PluginReader {
 
     private final PluginRegistry plugins;
     private final boolean stored;
+    private final String organization;
 
-    /** @param stored whether what is read was checked when it was stored, and is taken as it is */
-    PluginReader(PluginRegistry plugins, boolean stored) {
+    private PluginReader(PluginRegistry plugins, boolean stored, String organization) {
         this.plugins = plugins;
         this.stored = stored;
+        this.organization = organization;
+    }
+
+    /** Of requests: what they name is checked as that organization sees it. */
+    static PluginReader of(PluginRegistry plugins, String organization) {
+        return new PluginReader(plugins, false, organization);
+    }
+
+    /** Of what was checked when it was stored, and is taken as it is. */
+    static PluginReader ofStored(PluginRegistry plugins) {
+        return new PluginReader(plugins, true, "");
     }
 
     /** A selector or schedule: a name, or an object with name and configuration. */
@@ -107,7 +118,7 @@ final class PluginReader {
             return Map.of(); // its absence is a mistake already
         }
         try {
-            return plugins.configured(kind, name, values(config));
+            return plugins.configured(kind, name, values(config), organization);
         } catch (InvalidConfigException e) {
             for (ConfigProblem problem : e.problems()) {
                 parent.mistake(configPrefix + problem.key(), "invalid_config", problem.message());

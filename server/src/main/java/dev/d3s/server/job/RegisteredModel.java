@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  * A model that somebody registered with {@code POST /v1/models}.
  *
  * @param key of its row and events
- * @param name the id that clients use
+ * @param organization that it belongs to; {@code null} when it is everybody's
+ * @param name the id that clients use, unique within that
  * @param createdAt milliseconds since 1970
  * @param kind where its files are from
  * @param source {@code hf://org/name@revision} of a download
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param totalBytes of a download; {@code null} until that is known
  * @param error why it failed
  */
-public record RegisteredModel(String key, String name, long createdAt, Kind kind, @Nullable String source,
+public record RegisteredModel(String key, @Nullable String organization, String name, long createdAt, Kind kind, @Nullable String source,
         @Nullable String commit, Path directory, Status status, long bytes, @Nullable Long totalBytes,
         @Nullable Failure error) {
     /** Where a model's files are from. */

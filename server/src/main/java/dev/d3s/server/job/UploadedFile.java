@@ -4,6 +4,8 @@ package dev.d3s.server.job;
  * A file someone uploaded.
  *
  * @param id {@code file-...}; ids rise with time
+ * @param organization that it belongs to
  * @param createdAt milliseconds since 1970
  */
-public record UploadedFile(String id, String filename, String purpose, long bytes, long createdAt) {}
+public record UploadedFile(String id, String organization, String filename, String purpose, long bytes,
+        long createdAt) {}

@@ -16,26 +16,32 @@ public interface GraderModels {
     static GraderModels none() {
         return new GraderModels() {
             @Override
-            public String problem(String model) {
+            public String problem(String organization, String model) {
                 return "Graders can sample no model of this server, not even '" + model
                         + "': name an OpenAI-compatible server in 'base_url' instead.";
             }
 
             @Override
-            public ModelCompletion complete(ModelRequest request) {
-                throw new D3sException(ErrorCategory.USER, "no_model_service", problem(request.model()));
+            public ModelCompletion complete(String organization, ModelRequest request) {
+                throw new D3sException(ErrorCategory.USER, "no_model_service",
+                        problem(organization, request.model()));
             }
         };
     }
 
-    /** Why the model cannot be sampled, such as that it does not exist, naming those that do; {@code null} when it can. */
+    /**
+     * Why the model cannot be sampled, such as that it does not exist, naming those that do; {@code null} when it can.
+     *
+     * @param organization that the grader works for: models of others do not exist for it
+     */
     @Nullable
-    String problem(String model);
+    String problem(String organization, String model);
 
     /**
      * Samples one completion and blocks until it has ended.
      *
+     * @param organization that the grader works for
      * @throws D3sException when there is no such model, or it cannot do this
      */
-    ModelCompletion complete(ModelRequest request) throws InterruptedException;
+    ModelCompletion complete(String organization, ModelRequest request) throws InterruptedException;
 }

@@ -45,10 +45,11 @@ final class NestedGraders implements GraderServices {
      *
      * @param count graders so far, the job's own included
      * @param made those inside, to be closed when the outermost one cannot be made
+     * @param organization whose models they see
      * @param allowed addresses, {@code host:port} in lower case
      */
-    private record Job(Maker maker, GraderModels models, Set<String> allowed, AtomicInteger count,
-            Queue<RewardFunction> made) {}
+    private record Job(Maker maker, GraderModels models, String organization, Set<String> allowed,
+            AtomicInteger count, Queue<RewardFunction> made) {}
 
     private final Job job;
     private final int depth;
@@ -59,9 +60,9 @@ final class NestedGraders implements GraderServices {
     }
 
     /** For a job's own grader. */
-    static NestedGraders of(Maker maker, GraderModels models, Set<String> allowed) {
-        return new NestedGraders(
-                new Job(maker, models, allowed, new AtomicInteger(1), new ConcurrentLinkedQueue<>()), 1);
+    static NestedGraders of(Maker maker, GraderModels models, String organization, Set<String> allowed) {
+        return new NestedGraders(new Job(maker, models, organization, allowed, new AtomicInteger(1),
+                new ConcurrentLinkedQueue<>()), 1);
     }
 
     @Override
@@ -125,12 +126,12 @@ final class NestedGraders implements GraderServices {
 
     @Override
     public @Nullable String modelProblem(String model) {
-        return job.models().problem(model);
+        return job.models().problem(job.organization(), model);
     }
 
     @Override
     public ModelCompletion complete(ModelRequest request) throws InterruptedException {
-        return job.models().complete(request);
+        return job.models().complete(job.organization(), request);
     }
 
     @Override

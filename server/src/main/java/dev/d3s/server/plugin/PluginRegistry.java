@@ -322,15 +322,24 @@ public final class PluginRegistry implements AutoCloseable {
                 create(Schedule.class, PluginKind.SCHEDULE, name, config));
     }
 
-    /** Makes a grader for a job; whoever asks closes it. Throws like {@link #rolloutSelector}. */
-    public RewardFunction rewardFunction(String name, Map<String, ?> config) {
-        NestedGraders services = NestedGraders.of(this::rewardFunction, models, allowedAddresses);
+    /**
+     * Makes a grader for a job; whoever asks closes it. Throws like {@link #rolloutSelector}.
+     *
+     * @param organization whose models it may sample, besides those of everybody
+     */
+    public RewardFunction rewardFunction(String name, Map<String, ?> config, String organization) {
+        NestedGraders services = NestedGraders.of(this::rewardFunction, models, organization, allowedAddresses);
         try {
             return make(name, config, services);
         } catch (RuntimeException | Error e) {
             services.closeAll();
             throw e;
         }
+    }
+
+    /** Makes a grader on nobody's behalf: of the server's models it may sample those of everybody. */
+    public RewardFunction rewardFunction(String name, Map<String, ?> config) {
+        return rewardFunction(name, config, "");
     }
 
     /** Makes one inside another, which may carry a label that it does not declare. */
@@ -363,18 +372,24 @@ public final class PluginRegistry implements AutoCloseable {
      * Checks a choice before a job is accepted. First against the declared keys; when those are satisfied the plugin is made
      * and closed at once, because only it knows what ranges cannot express.
      *
+     * @param organization on whose behalf, for graders that sample models
      * @return every declared key with its value, defaults included
      * @throws InvalidConfigException naming every mistake in the configuration
      * @throws D3sException with code {@code unknown_plugin}, or a fault of the plugin
      */
-    public Map<String, Object> configured(PluginKind kind, String name, Map<String, ?> config) {
+    public Map<String, Object> configured(PluginKind kind, String name, Map<String, ?> config, String organization) {
         switch (kind) {
             case ROLLOUT_SELECTOR -> rolloutSelector(name, config);
             case TOKEN_SELECTOR -> tokenSelector(name, config);
             case SCHEDULE -> schedule(name, config);
-            case REWARD_FUNCTION -> rewardFunction(name, config).close();
+            case REWARD_FUNCTION -> rewardFunction(name, config, organization).close();
         }
         return PluginConfig.of(entry(kind, name).keys(), config).asMap();
+    }
+
+    /** Checks a choice on nobody's behalf. */
+    public Map<String, Object> configured(PluginKind kind, String name, Map<String, ?> config) {
+        return configured(kind, name, config, "");
     }
 
     private <T> T create(Class<T> type, PluginKind kind, String name, Map<String, ?> config) {

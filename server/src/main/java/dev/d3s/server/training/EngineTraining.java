@@ -83,7 +83,7 @@ public final class EngineTraining implements Training {
         try (Tokenizer tokenizer = ModelDirectory.tokenizer(request.model());
                 TokenizedDataset rows = TokenizedDataset.open(request.trainingFile(), RowKind.PROMPT,
                         encoder(request, tokenizer, config), settings.maxTokens(), request.seed());
-                Grading grading = grading(settings.grader(),
+                Grading grading = grading(request, settings.grader(),
                         Duration.ofNanos((long) (settings.graderTimeoutSeconds() * 1e9)));
                 Policy policy = policy(request);
                 @Nullable
@@ -135,7 +135,7 @@ public final class EngineTraining implements Training {
                         encoder(request, tokenizer, config), 0, request.seed());
                 Grading grading = grader == null
                         ? new Grading("exact match", exactMatch(), GRADING_CONCURRENCY, SUPERVISED_GRADING_LIMIT)
-                        : grading(grader, SUPERVISED_GRADING_LIMIT);
+                        : grading(request, grader, SUPERVISED_GRADING_LIMIT);
                 Policy policy = policy(request)) {
             Prompts prompts = prompts(request, rows, 0, evaluationKind, encoder(request, tokenizer, config),
                     observer);
@@ -212,8 +212,9 @@ public final class EngineTraining implements Training {
         }
     }
 
-    private Grading grading(PluginChoice grader, Duration limit) {
-        return new Grading(grader.name(), plugins.rewardFunction(grader.name(), grader.config()), GRADING_CONCURRENCY,
+    private Grading grading(TrainingRequest request, PluginChoice grader, Duration limit) {
+        return new Grading(grader.name(),
+                plugins.rewardFunction(grader.name(), grader.config(), request.organization()), GRADING_CONCURRENCY,
                 limit);
     }
 

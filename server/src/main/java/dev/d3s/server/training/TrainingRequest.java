@@ -16,10 +16,18 @@ import dev.d3s.server.planning.EngineSettings;
  * @param resumeFrom a checkpoint directory of the same job to continue from
  * @param settings what to do
  * @param engines how they use the machine; {@code null} leaves it to them
+ * @param organization that the job belongs to: whose models graders may sample
  */
 public record TrainingRequest(long seed, Path model, Path trainingFile, @Nullable Path validationFile,
-        @Nullable Path resumeFrom, TrainingSettings settings, @Nullable EngineSettings engines) {
-    /** Of a run whose engines choose for themselves how they use the machine. */
+        @Nullable Path resumeFrom, TrainingSettings settings, @Nullable EngineSettings engines,
+        String organization) {
+    /** Of nobody in particular. */
+    public TrainingRequest(long seed, Path model, Path trainingFile, @Nullable Path validationFile,
+            @Nullable Path resumeFrom, TrainingSettings settings, @Nullable EngineSettings engines) {
+        this(seed, model, trainingFile, validationFile, resumeFrom, settings, engines, "");
+    }
+
+    /** Of nobody in particular, whose engines choose for themselves how they use the machine. */
     public TrainingRequest(long seed, Path model, Path trainingFile, @Nullable Path validationFile,
             @Nullable Path resumeFrom, TrainingSettings settings) {
         this(seed, model, trainingFile, validationFile, resumeFrom, settings, null);

@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.job.ModelCatalog;
 import dev.d3s.server.plugin.GraderModels;
 import dev.d3s.server.rollout.CompletionListener;
@@ -43,23 +44,26 @@ final class ServedGraderModels implements GraderModels {
     }
 
     @Override
-    public @Nullable String problem(String model) {
-        Optional<ModelCatalog.Model> found = models.get().find(model);
+    public @Nullable String problem(String organization, String model) {
+        Caller caller = Caller.server(organization);
+        Optional<ModelCatalog.Model> found = models.get().find(caller, model);
         if (found.isPresent()) {
             return null;
         }
-        if (policies.find(model).isPresent()) {
+        if (policies.find(model)
+            .flatMap(policy -> models.get().trainedBy(caller, policy.names().getLast()))
+            .isPresent()) {
             return "'" + model
                     + "' is being trained: a grader that samples it would wait for a job that may wait for the "
                     + "grader. Name a checkpoint of it.";
         }
         return "There is no model '" + model + "'; there are "
-                + models.get().models().stream().map(ModelCatalog.Model::id).collect(Collectors.joining(", ")) + ".";
+                + models.get().models(caller).stream().map(ModelCatalog.Model::id).collect(Collectors.joining(", ")) + ".";
     }
 
     @Override
-    public ModelCompletion complete(ModelRequest request) throws InterruptedException {
-        String problem = problem(request.model());
+    public ModelCompletion complete(String organization, ModelRequest request) throws InterruptedException {
+        String problem = problem(organization, request.model());
         if (problem != null) {
             throw new D3sException(ErrorCategory.USER, "model_not_found", problem);
         }
@@ -69,7 +73,7 @@ final class ServedGraderModels implements GraderModels {
                 ? new CompletionRequest.Prompt.Text(text)
                 : new CompletionRequest.Prompt.Chat(messages(request.messages()), null, Map.of());
         CompletionRequest wanted = new CompletionRequest(
-                models.get().model(request.model()).directory(),
+                models.get().model(Caller.server(organization), request.model()).directory(),
                 List.of(prompt), 1,
                 new SamplingSettings(request.maxTokens(), request.temperature(), request.topP(), 0, 0,
                         seed == null ? ThreadLocalRandom.current().nextLong() : seed),

@@ -88,7 +88,7 @@ class EngineEvaluationTest {
 
     private EvaluationPlan plan(int rows, boolean greedy, SampledSettings sampled) {
         return new EvaluationPlan(model, file, rows, greedy, sampled, new SamplingSettings(16, 1, 1, 0, 0, 7),
-                List.of(), "test", Map.of(), Duration.ofSeconds(30));
+                List.of(), "test", Map.of(), Duration.ofSeconds(30), "d3s");
     }
 
     /** Keeps the rows and stops when it is told to. */

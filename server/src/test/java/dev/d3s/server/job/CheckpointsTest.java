@@ -40,7 +40,7 @@ class CheckpointsTest {
     }
 
     private Job claimed(int firstStep) {
-        return claimed(server.jobs.create(server.request(10)), firstStep);
+        return claimed(server.jobs.create(TestServer.CALLER, server.request(10)), firstStep);
     }
 
     private Job claimed(Job queued, int firstStep) {
@@ -49,7 +49,7 @@ class CheckpointsTest {
 
     private Job queuedAgain(Job job) {
         server.stores.jobs.move(job.id(), Set.of(JobStatus.RUNNING), JobStatus.QUEUED, JobEvent.Level.INFO, "again");
-        return server.jobs.job(job.id());
+        return server.jobs.job(TestServer.CALLER, job.id());
     }
 
     private void write(Job job, int step) {
@@ -91,7 +91,7 @@ class CheckpointsTest {
         Checkpoint found = checkpoints.resumable(job);
         assertThat(found).isNotNull();
         assertThat(found.directory()).isEqualTo("step-2-run-1");
-        assertThat(server.models.model("m:ckpt-step-2").directory()).isEqualTo(directory(job).resolve("step-2-run-1"));
+        assertThat(server.models.model(TestServer.CALLER, "m:ckpt-step-2").directory()).isEqualTo(directory(job).resolve("step-2-run-1"));
         assertThat(directory(job).resolve("step-2-run-1/trainer/manifest.json")).content()
             .contains("\"config.json\"", "\"trainer/optimizer.safetensors\"", "3000000")
             // sha256sum of "{}"
@@ -159,7 +159,7 @@ class CheckpointsTest {
 
         assertThat(found).isNotNull().extracting(Checkpoint::step).isEqualTo(2);
         assertThat(files(job)).containsExactly("step-2-run-1");
-        assertThat(server.models.any("m:ckpt-step-4")).as("no model that cannot be read is offered").isEmpty();
+        assertThat(server.models.any(TestServer.CALLER, "m:ckpt-step-4")).as("no model that cannot be read is offered").isEmpty();
         JobEvent warning = server.stores.events.newestBefore(job.id(), Long.MAX_VALUE, 1).getFirst();
         assertThat(warning.level()).isEqualTo(JobEvent.Level.WARN);
         assertThat(warning.message()).startsWith("The checkpoint after step 4 is damaged and was removed: ")

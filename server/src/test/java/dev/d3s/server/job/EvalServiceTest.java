@@ -61,10 +61,10 @@ class EvalServiceTest {
 
     private Eval await(String id, EvalStatus status) throws InterruptedException {
         long limit = System.nanoTime() + 20_000_000_000L;
-        Eval eval = server.evals.eval(id);
+        Eval eval = server.evals.eval(TestServer.CALLER, id);
         while (eval.status() != status && System.nanoTime() < limit) {
             Thread.onSpinWait();
-            eval = server.evals.eval(id);
+            eval = server.evals.eval(TestServer.CALLER, id);
         }
         assertThat(eval.status()).as("%s", eval.error()).isEqualTo(status);
         return eval;
@@ -72,7 +72,7 @@ class EvalServiceTest {
 
     @Test
     void shouldEvaluateAndKeepEveryRow() throws Exception {
-        Eval queued = server.evals.create(request());
+        Eval queued = server.evals.create(TestServer.CALLER, request());
         assertThat(queued.id()).startsWith("eval-");
         assertThat(queued.totalRows()).isEqualTo(5);
         assertThat(queued.spec().metadata()).containsEntry("team", "reasoning");
@@ -107,23 +107,23 @@ class EvalServiceTest {
         assertThat(results.path("seconds").doubleValue()).isPositive();
 
         List<EvaluatedRow> all = new ArrayList<>();
-        server.evals.rows(eval.id(), all::add);
+        server.evals.rows(TestServer.CALLER, eval.id(), all::add);
         assertThat(all).hasSize(5).extracting(EvaluatedRow::index).containsExactly(0, 1, 2, 3, 4);
         assertThat(all.get(1).completions().getFirst().text()).isEqualTo("wr\u00f6ng");
         assertThat(all.get(1).item().get("nested")).hasToString("{list=[1, x]}");
-        Page<EvaluatedRow> first = server.evals.rows(eval.id(), null, 3);
+        Page<EvaluatedRow> first = server.evals.rows(TestServer.CALLER, eval.id(), null, 3);
         assertThat(first.hasMore()).isTrue();
-        Page<EvaluatedRow> second = server.evals.rows(eval.id(), EvalService.rowId(first.elements().getLast()), 3);
+        Page<EvaluatedRow> second = server.evals.rows(TestServer.CALLER, eval.id(), EvalService.rowId(first.elements().getLast()), 3);
         assertThat(second.hasMore()).isFalse();
         assertThat(second.elements()).extracting(EvaluatedRow::index).containsExactly(3, 4);
-        assertThat(server.evals.rows(eval.id(), "evalrow-4", 3).elements()).isEmpty();
+        assertThat(server.evals.rows(TestServer.CALLER, eval.id(), "evalrow-4", 3).elements()).isEmpty();
     }
 
     @Test
     void shouldFillInWhatIsLeftOut() {
         ObjectNode request = request();
         request.retain("model", "file", "grader");
-        Eval eval = server.evals.create(request);
+        Eval eval = server.evals.create(TestServer.CALLER, request);
         assertThat(eval.spec().greedy()).isTrue();
         assertThat(eval.spec().sampled().n()).isZero();
         assertThat(eval.spec().samples()).isEqualTo(256);
@@ -133,7 +133,7 @@ class EvalServiceTest {
         assertThat(expanded.path("pass_threshold").doubleValue()).isEqualTo(1);
         assertThat(expanded.path("seed").isIntegralNumber()).isTrue();
         // what is shown can be submitted again, and is the same evaluation
-        assertThat(server.evals.create(expanded).spec()).isEqualTo(eval.spec());
+        assertThat(server.evals.create(TestServer.CALLER, expanded).spec()).isEqualTo(eval.spec());
     }
 
     @Test
@@ -142,7 +142,7 @@ class EvalServiceTest {
                 {"model": "bas", "file": "file-none", "n": 2, "k": [3], "sampling": {"temperature": 0, "top": 1},
                  "greedy": 1, "samples": 0, "rows": 3,
                  "grader": {"type": "string_check", "input": "{{x}}", "operation": "is"}}""");
-        assertThatThrownBy(() -> server.evals.create(request)).isInstanceOfSatisfying(InvalidRequestException.class,
+        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, request)).isInstanceOfSatisfying(InvalidRequestException.class,
                 e -> assertThat(e.mistakes()).extracting(Mistake::param, Mistake::code)
                     .contains(tuple("model", "model_not_found"), tuple("file", "file_not_found"),
                             tuple("k", "invalid_value"), tuple("sampling.temperature", "invalid_value"),
@@ -151,10 +151,10 @@ class EvalServiceTest {
                             tuple("grader.operation", "invalid_config")));
         ObjectNode nothing = request().put("greedy", false).put("n", 0);
         nothing.remove("k");
-        assertThatThrownBy(() -> server.evals.create(nothing)).hasMessageContaining("'n' is required where 'greedy'");
-        assertThatThrownBy(() -> server.evals.create(nothing.put("greedy", true).set("k", nothing.arrayNode().add(1))))
+        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, nothing)).hasMessageContaining("'n' is required where 'greedy'");
+        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, nothing.put("greedy", true).set("k", nothing.arrayNode().add(1))))
             .hasMessageContaining("'k' needs 'n'");
-        assertThat(server.evals.list(null, 10).elements()).isEmpty();
+        assertThat(server.evals.list(TestServer.CALLER, null, 10).elements()).isEmpty();
     }
 
     @Test
@@ -162,13 +162,13 @@ class EvalServiceTest {
         server.evaluation.hold();
         List<String> ids = new ArrayList<>();
         for (int index = 0; index < 3; index++) {
-            ids.add(server.evals.create(request()).id());
+            ids.add(server.evals.create(TestServer.CALLER, request()).id());
         }
         server.evaluation.awaitHeld();
-        assertThat(server.evals.list(null, 2).elements()).extracting(Eval::id).containsExactly(ids.get(2), ids.get(1));
-        assertThat(server.evals.list(ids.get(1), 2).elements()).extracting(Eval::id).containsExactly(ids.get(0));
-        assertThat(server.evals.list(ids.get(0), 2).elements()).isEmpty();
-        assertThat(server.evals.list(null, 9).elements()).extracting(Eval::status)
+        assertThat(server.evals.list(TestServer.CALLER, null, 2).elements()).extracting(Eval::id).containsExactly(ids.get(2), ids.get(1));
+        assertThat(server.evals.list(TestServer.CALLER, ids.get(1), 2).elements()).extracting(Eval::id).containsExactly(ids.get(0));
+        assertThat(server.evals.list(TestServer.CALLER, ids.get(0), 2).elements()).isEmpty();
+        assertThat(server.evals.list(TestServer.CALLER, null, 9).elements()).extracting(Eval::status)
             .containsExactly(EvalStatus.QUEUED, EvalStatus.QUEUED, EvalStatus.RUNNING);
         server.evaluation.letGo();
         for (String id : ids) {
@@ -179,32 +179,32 @@ class EvalServiceTest {
     @Test
     void shouldCancelWhatRunsAndWhatWaits() throws Exception {
         server.evaluation.hold();
-        String running = server.evals.create(request()).id();
-        String waiting = server.evals.create(request()).id();
+        String running = server.evals.create(TestServer.CALLER, request()).id();
+        String waiting = server.evals.create(TestServer.CALLER, request()).id();
         server.evaluation.awaitHeld();
-        assertThatThrownBy(() -> server.evals.delete(running)).isInstanceOf(ConflictException.class)
+        assertThatThrownBy(() -> server.evals.delete(TestServer.CALLER, running)).isInstanceOf(ConflictException.class)
             .hasMessageContaining("cancel it first");
-        assertThat(server.evals.cancel(waiting).status()).isEqualTo(EvalStatus.CANCELLED);
-        assertThat(server.evals.cancel(running).status()).isEqualTo(EvalStatus.CANCELLED);
-        assertThatThrownBy(() -> server.evals.cancel(running)).isInstanceOf(ConflictException.class)
+        assertThat(server.evals.cancel(TestServer.CALLER, waiting).status()).isEqualTo(EvalStatus.CANCELLED);
+        assertThat(server.evals.cancel(TestServer.CALLER, running).status()).isEqualTo(EvalStatus.CANCELLED);
+        assertThatThrownBy(() -> server.evals.cancel(TestServer.CALLER, running)).isInstanceOf(ConflictException.class)
             .hasMessageContaining("is cancelled; only a queued or running one");
         // its run ends without anybody letting it go, and the next one begins
-        String next = server.evals.create(request()).id();
+        String next = server.evals.create(TestServer.CALLER, request()).id();
         server.evaluation.letGo();
         await(next, EvalStatus.SUCCEEDED);
-        Eval cancelled = server.evals.eval(running);
+        Eval cancelled = server.evals.eval(TestServer.CALLER, running);
         assertThat(cancelled.status()).isEqualTo(EvalStatus.CANCELLED);
         assertThat(cancelled.completedRows()).as("what was done stays").isEqualTo(2);
-        assertThat(server.evals.rows(running, null, 9).elements()).hasSize(2);
+        assertThat(server.evals.rows(TestServer.CALLER, running, null, 9).elements()).hasSize(2);
 
-        server.evals.delete(running);
-        assertThatThrownBy(() -> server.evals.eval(running)).isInstanceOf(NotFoundException.class);
+        server.evals.delete(TestServer.CALLER, running);
+        assertThatThrownBy(() -> server.evals.eval(TestServer.CALLER, running)).isInstanceOf(NotFoundException.class);
     }
 
     @Test
     void shouldGoOnAfterARestart() throws Exception {
         server.evaluation.hold();
-        String id = server.evals.create(request()).id();
+        String id = server.evals.create(TestServer.CALLER, request()).id();
         server.evaluation.awaitHeld();
         // a second process over the same home, as after a kill: the first one has written nothing about its end
         try (TestServer next = new TestServer(home)) {
@@ -219,8 +219,8 @@ class EvalServiceTest {
             // the first one's run is not the evaluation's any more
             first.evaluation.letGo();
             first.evals.close();
-            assertThat(next.evals.eval(id)).isEqualTo(eval);
-            assertThat(next.evals.rows(id, null, 9).elements()).hasSize(5);
+            assertThat(next.evals.eval(TestServer.CALLER, id)).isEqualTo(eval);
+            assertThat(next.evals.rows(TestServer.CALLER, id, null, 9).elements()).hasSize(5);
             server = first;
         }
     }
@@ -228,48 +228,48 @@ class EvalServiceTest {
     @Test
     void shouldWaitForTheNextStartWhenTheServerStops() throws Exception {
         server.evaluation.hold();
-        String id = server.evals.create(request()).id();
+        String id = server.evals.create(TestServer.CALLER, request()).id();
         server.evaluation.awaitHeld();
         server.evals.close();
-        assertThat(server.evals.eval(id).status()).isEqualTo(EvalStatus.QUEUED);
+        assertThat(server.evals.eval(TestServer.CALLER, id).status()).isEqualTo(EvalStatus.QUEUED);
     }
 
     @Test
     void shouldFailWithTheReason() throws Exception {
         server.evaluation.failAfterFirstRows(new D3sException(ErrorCategory.RESOURCES, "too_many_slots", "no room"));
-        Eval eval = await(server.evals.create(request()).id(), EvalStatus.FAILED);
+        Eval eval = await(server.evals.create(TestServer.CALLER, request()).id(), EvalStatus.FAILED);
         assertThat(eval.error()).isEqualTo(new Job.JobError("too_many_slots", "no room", null));
         assertThat(eval.completedRows()).isEqualTo(2);
         server.evaluation.failAfterFirstRows(new IllegalStateException("oops"));
-        assertThat(error(await(server.evals.create(request()).id(), EvalStatus.FAILED)).code())
+        assertThat(error(await(server.evals.create(TestServer.CALLER, request()).id(), EvalStatus.FAILED)).code())
             .isEqualTo("internal_error");
         server.evaluation.reset();
         server.evaluation.gradeNothing();
-        Eval ungraded = await(server.evals.create(request()).id(), EvalStatus.FAILED);
+        Eval ungraded = await(server.evals.create(TestServer.CALLER, request()).id(), EvalStatus.FAILED);
         assertThat(error(ungraded).code()).isEqualTo("grading_failed");
         assertThat(error(ungraded).message()).contains("string_check", "no licence");
-        assertThat(server.evals.rows(ungraded.id(), null, 9).elements()).as("the errors can be read").hasSize(2);
+        assertThat(server.evals.rows(TestServer.CALLER, ungraded.id(), null, 9).elements()).as("the errors can be read").hasSize(2);
         server.evaluation.reset();
-        await(server.evals.create(request()).id(), EvalStatus.SUCCEEDED);
+        await(server.evals.create(TestServer.CALLER, request()).id(), EvalStatus.SUCCEEDED);
     }
 
     @Test
     void shouldKeepFilesAndModelsThatAreNeeded() throws Exception {
         server.evaluation.hold();
-        Eval eval = server.evals.create(request());
-        assertThatThrownBy(() -> server.files.delete(eval.spec().file())).isInstanceOf(ConflictException.class)
+        Eval eval = server.evals.create(TestServer.CALLER, request());
+        assertThatThrownBy(() -> server.files.delete(TestServer.CALLER, eval.spec().file())).isInstanceOf(ConflictException.class)
             .hasMessageContaining("is needed by evaluation '" + eval.id() + "'");
         server.evaluation.letGo();
         await(eval.id(), EvalStatus.SUCCEEDED);
-        server.files.delete(eval.spec().file());
+        server.files.delete(TestServer.CALLER, eval.spec().file());
     }
 
     @Test
     void shouldSayWhatIsNotThere() throws IOException {
-        assertThatThrownBy(() -> server.evals.eval("eval-x")).hasMessage("There is no eval 'eval-x'.");
-        assertThatThrownBy(() -> server.evals.rows("eval-x", row -> {})).isInstanceOf(NotFoundException.class);
-        String id = server.evals.create(request()).id();
-        assertThatThrownBy(() -> server.evals.rows(id, "row-1", 3)).isInstanceOf(InvalidRequestException.class)
+        assertThatThrownBy(() -> server.evals.eval(TestServer.CALLER, "eval-x")).hasMessage("There is no eval 'eval-x'.");
+        assertThatThrownBy(() -> server.evals.rows(TestServer.CALLER, "eval-x", row -> {})).isInstanceOf(NotFoundException.class);
+        String id = server.evals.create(TestServer.CALLER, request()).id();
+        assertThatThrownBy(() -> server.evals.rows(TestServer.CALLER, id, "row-1", 3)).isInstanceOf(InvalidRequestException.class)
             .hasMessageContaining("'after' is 'row-1' but must be the id of a row");
     }
 }

@@ -88,17 +88,17 @@ class GraderServiceTest {
 
     @Test
     void shouldGradeOneText() {
-        GraderRun right = graders.run(check("{{sample.output_text}}", "{{item.answer}}"));
+        GraderRun right = graders.run(TestServer.CALLER, check("{{sample.output_text}}", "{{item.answer}}"));
         assertThat(right.reward()).isEqualTo(1);
         assertThat(right.name()).isEqualTo("exact");
         assertThat(right.type()).isEqualTo("string_check");
         assertThat(right.failure()).isNull();
         assertThat(right.message()).isNull();
         assertThat(right.seconds()).isPositive();
-        assertThat(graders.run(check("{{sample.output_text}}", "{{item.answer}}").put("model_sample", "5")).reward())
+        assertThat(graders.run(TestServer.CALLER, check("{{sample.output_text}}", "{{item.answer}}").put("model_sample", "5")).reward())
             .isZero();
         // a grader without a label goes by its type, and sees the item's prompt
-        GraderRun other = graders.run(request("prompt"));
+        GraderRun other = graders.run(TestServer.CALLER, request("prompt"));
         assertThat(other.name()).isEqualTo("prompt");
         assertThat(other.reward()).isEqualTo(4);
         assertThat(closed).hasPositiveValue().hasValue(made.get());
@@ -108,23 +108,23 @@ class GraderServiceTest {
     void shouldGradeAnEmptyTextWithoutAnItem() {
         ObjectNode request = check("{{sample.output_text}}", "").put("model_sample", "");
         request.remove("item");
-        assertThat(graders.run(request).reward()).isEqualTo(1);
+        assertThat(graders.run(TestServer.CALLER, request).reward()).isEqualTo(1);
     }
 
     @Test
     void shouldAnswerWithWhatWentWrong() {
-        GraderRun missing = graders.run(check("{{sample.output_text}}", "{{item.question}}"));
+        GraderRun missing = graders.run(TestServer.CALLER, check("{{sample.output_text}}", "{{item.question}}"));
         assertThat(missing.failure()).isEqualTo(GraderRun.Failure.VARIABLE);
         assertThat(missing.message()).contains("{{item.question}}", "answer, prompt");
         assertThat(missing.reward()).isZero();
 
-        GraderRun threw = graders.run(request("throws"));
+        GraderRun threw = graders.run(TestServer.CALLER, request("throws"));
         assertThat(threw.failure()).isEqualTo(GraderRun.Failure.OTHER);
         assertThat(threw.message()).contains("no licence");
-        GraderRun nothing = graders.run(request("nan"));
+        GraderRun nothing = graders.run(TestServer.CALLER, request("nan"));
         assertThat(nothing.failure()).isEqualTo(GraderRun.Failure.OTHER);
         assertThat(nothing.message()).contains("NaN");
-        GraderRun offline = graders.run(request("offline"));
+        GraderRun offline = graders.run(TestServer.CALLER, request("offline"));
         assertThat(offline.failure()).isEqualTo(GraderRun.Failure.MODEL_SERVER);
         assertThat(offline.message()).contains("nobody answers");
         assertThat(closed).hasPositiveValue().hasValue(made.get());
@@ -135,22 +135,22 @@ class GraderServiceTest {
     void shouldNotWaitForAGraderThatHangs() {
         ObjectNode deaf = request("deaf").put("timeout_seconds", 0.01);
         for (int index = 0; index < 32; index++) {
-            GraderRun hangs = graders.run(deaf);
+            GraderRun hangs = graders.run(TestServer.CALLER, deaf);
             assertThat(hangs.failure()).isEqualTo(GraderRun.Failure.UNRESPONSIVE);
             assertThat(hangs.message()).contains("0.01 s");
             assertThat(hangs.reward()).isZero();
             if (index == 30) {
-                assertThat(graders.run(request("prompt")).reward()).isEqualTo(4);
+                assertThat(graders.run(TestServer.CALLER, request("prompt")).reward()).isEqualTo(4);
             }
         }
-        assertThatThrownBy(() -> graders.run(request("prompt"))).isInstanceOfSatisfying(D3sException.class,
+        assertThatThrownBy(() -> graders.run(TestServer.CALLER, request("prompt"))).isInstanceOfSatisfying(D3sException.class,
                 e -> assertThat(e.code()).isEqualTo("graders_busy"));
         release.countDown();
         // their places are free when they have ended
         GraderRun next = null;
         while (next == null) {
             try {
-                next = graders.run(request("prompt"));
+                next = graders.run(TestServer.CALLER, request("prompt"));
             } catch (D3sException e) {
                 Thread.onSpinWait();
             }
@@ -163,13 +163,13 @@ class GraderServiceTest {
         ObjectNode request = TestServer.json("""
                 {"grader": {"type": "string_check", "input": "{{x}}", "operation": "is", "colour": 1}, "item": [],
                  "sample": "", "timeout_seconds": 0}""");
-        assertThatThrownBy(() -> graders.run(request)).isInstanceOfSatisfying(InvalidRequestException.class,
+        assertThatThrownBy(() -> graders.run(TestServer.CALLER, request)).isInstanceOfSatisfying(InvalidRequestException.class,
                 e -> assertThat(e.mistakes()).extracting(Mistake::param, Mistake::code)
                     .contains(tuple("grader.operation", "invalid_config"), tuple("grader.colour", "invalid_config"),
                             tuple("grader.reference", "invalid_config"), tuple("item", "invalid_type"),
                             tuple("model_sample", "missing_required_parameter"), tuple("sample", "unknown_parameter"),
                             tuple("timeout_seconds", "invalid_value")));
-        assertThatThrownBy(() -> graders.run(TestServer.JSON.createArrayNode()))
+        assertThatThrownBy(() -> graders.run(TestServer.CALLER, TestServer.JSON.createArrayNode()))
             .isInstanceOf(InvalidRequestException.class)
             .hasMessageContaining("must be a JSON object");
     }
@@ -178,15 +178,15 @@ class GraderServiceTest {
     void shouldValidateAGraderLikeThatOfAJob() {
         ObjectNode request = check("{{sample.output_text}}", "{{item.answer}}");
         request.retain("grader");
-        JsonNode grader = graders.validate(request);
+        JsonNode grader = graders.validate(TestServer.CALLER, request);
         assertThat(grader).isEqualTo(request.path("grader"));
-        assertThatThrownBy(() -> graders.validate(TestServer.json("{\"grader\": {\"type\": \"vibes\"}}")))
+        assertThatThrownBy(() -> graders.validate(TestServer.CALLER, TestServer.json("{\"grader\": {\"type\": \"vibes\"}}")))
             .isInstanceOfSatisfying(InvalidRequestException.class, e -> assertThat(e.mistakes())
                 .extracting(Mistake::param, Mistake::code)
                 .containsExactly(tuple("grader.type", "unknown_plugin")));
-        assertThatThrownBy(() -> graders.validate(TestServer.json("{\"grader\": {\"type\": \"python\"}}")))
+        assertThatThrownBy(() -> graders.validate(TestServer.CALLER, TestServer.json("{\"grader\": {\"type\": \"python\"}}")))
             .hasMessageContaining("runs no Python");
-        assertThatThrownBy(() -> graders.validate(TestServer.json("{\"grade\": 1}")))
+        assertThatThrownBy(() -> graders.validate(TestServer.CALLER, TestServer.json("{\"grade\": 1}")))
             .isInstanceOfSatisfying(InvalidRequestException.class, e -> assertThat(e.mistakes())
                 .extracting(Mistake::param)
                 .containsExactly("grader", "grade"));

@@ -63,7 +63,7 @@ class JobReferenceTest {
     /** The built-in plugins only: what a person who reads the file has. */
     private static JobSpec read(JsonNode request) {
         try (PluginRegistry plugins = PluginRegistry.discover(null)) {
-            return new JobSpecReader(plugins, new Everything()).read(request);
+            return new JobSpecReader(plugins, new Everything(), "d3s").read(request);
         }
     }
 

@@ -56,12 +56,12 @@ class JobServiceTest {
     }
 
     private List<String> messages(TestServer server, String job) {
-        return server.jobs.events(job, null, 1000).elements().reversed().stream().map(JobEvent::message).toList();
+        return server.jobs.events(TestServer.CALLER, job, null, 1000).elements().reversed().stream().map(JobEvent::message).toList();
     }
 
     @Test
     void shouldTrainAJobAndOfferItsModel() throws Exception {
-        Job job = server.jobs.create(server.request(5));
+        Job job = server.jobs.create(TestServer.CALLER, server.request(5));
         assertThat(job.status()).isIn(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.SUCCEEDED);
 
         Job done = server.await(job.id(), JobStatus.SUCCEEDED);
@@ -70,12 +70,12 @@ class JobServiceTest {
         assertThat(done.completedSteps()).isEqualTo(5);
         assertThat(done.finishedAt()).isNotNull();
         assertThat(done.fineTunedModel()).startsWith("ft:base:d3s::");
-        assertThat(server.jobs.checkpoints(job.id(), null, 10).elements()).extracting(Checkpoint::step)
+        assertThat(server.jobs.checkpoints(TestServer.CALLER, job.id(), null, 10).elements()).extracting(Checkpoint::step)
             .containsExactly(5, 4, 2);
-        ModelCatalog.Model model = server.models.model(String.valueOf(done.fineTunedModel()));
+        ModelCatalog.Model model = server.models.model(TestServer.CALLER, String.valueOf(done.fineTunedModel()));
         assertThat(model.directory().resolve("state.txt")).hasContent("5");
-        assertThat(server.models.model(model.id() + ":ckpt-step-4").directory().resolve("state.txt")).hasContent("4");
-        MetricSeries metrics = server.jobs.metrics(job.id(), Set.of(), -1);
+        assertThat(server.models.model(TestServer.CALLER, model.id() + ":ckpt-step-4").directory().resolve("state.txt")).hasContent("4");
+        MetricSeries metrics = server.jobs.metrics(TestServer.CALLER, job.id(), Set.of(), -1);
         assertThat(metrics.steps()).containsExactly(-1, 0, 1, 2, 3, 4);
         assertThat(metrics.values().get("accuracy")).containsExactly(0.25, null, null, null, null, null);
         assertThat(metrics.values().get("trained_tokens")).containsExactly(null, 10.0, 20.0, 30.0, 40.0, 50.0);
@@ -86,14 +86,14 @@ class JobServiceTest {
         server.training.hold();
         ObjectNode request = server.request(4);
         request.withObject("/method/reinforcement/d3s").putObject("resources").put("rollout_slots", 3);
-        Job job = server.jobs.create(request);
+        Job job = server.jobs.create(TestServer.CALLER, request);
         server.training.awaitHeld();
         assertThat(messages(server, job.id()).getFirst()).contains("Expected peak of memory: ", " of 2.0 GiB.");
-        server.jobs.pause(job.id());
+        server.jobs.pause(TestServer.CALLER, job.id());
         server.training.letGo();
         server.await(job.id(), JobStatus.PAUSED);
 
-        server.jobs.resume(job.id());
+        server.jobs.resume(TestServer.CALLER, job.id());
         server.await(job.id(), JobStatus.SUCCEEDED);
 
         assertThat(job.spec().engines()).isNotNull();
@@ -104,27 +104,27 @@ class JobServiceTest {
 
     @Test
     void shouldStartAJobFromACheckpointOfAnother() throws Exception {
-        Job first = server.await(server.jobs.create(server.request(4)).id(), JobStatus.SUCCEEDED);
+        Job first = server.await(server.jobs.create(TestServer.CALLER, server.request(4)).id(), JobStatus.SUCCEEDED);
         String checkpoint = first.fineTunedModel() + ":ckpt-step-2";
 
         Job second = server.jobs
-            .create(server.request(1).put("model", checkpoint).put("suffix", "again"));
+            .create(TestServer.CALLER, server.request(1).put("model", checkpoint).put("suffix", "again"));
         Job done = server.await(second.id(), JobStatus.SUCCEEDED);
 
         assertThat(done.fineTunedModel()).startsWith("ft:base:d3s:again:");
         assertThat(server.training.requests).last()
             .extracting(TrainingRequest::model)
-            .isEqualTo(server.models.model(checkpoint).directory());
+            .isEqualTo(server.models.model(TestServer.CALLER, checkpoint).directory());
     }
 
     @Test
     void shouldRunQueuedJobsInOrder() throws Exception {
         server.training.hold();
         List<String> ids = IntStream.range(0, 3)
-            .mapToObj(index -> server.jobs.create(server.request(1 + index)).id())
+            .mapToObj(index -> server.jobs.create(TestServer.CALLER, server.request(1 + index)).id())
             .toList();
         server.training.awaitHeld();
-        assertThat(server.jobs.list(null, 10, Map.of()).elements()).extracting(Job::id)
+        assertThat(server.jobs.list(TestServer.CALLER, null, 10, Map.of()).elements()).extracting(Job::id)
             .containsExactlyElementsOf(ids.reversed());
         server.training.letGo();
 
@@ -136,54 +136,54 @@ class JobServiceTest {
     @Test
     void shouldCancelAQueuedJobAtOnceAndARunningOneAfterACheckpoint() throws Exception {
         server.training.hold();
-        Job running = server.jobs.create(server.request(10));
+        Job running = server.jobs.create(TestServer.CALLER, server.request(10));
         server.training.awaitHeld();
-        Job queued = server.jobs.create(server.request(10));
+        Job queued = server.jobs.create(TestServer.CALLER, server.request(10));
 
-        assertThat(server.jobs.cancel(queued.id()).status()).isEqualTo(JobStatus.CANCELLED);
-        server.jobs.cancel(running.id());
+        assertThat(server.jobs.cancel(TestServer.CALLER, queued.id()).status()).isEqualTo(JobStatus.CANCELLED);
+        server.jobs.cancel(TestServer.CALLER, running.id());
         Job cancelled = server.await(running.id(), JobStatus.CANCELLED);
 
         assertThat(cancelled.finishedAt()).isNotNull();
-        assertThat(server.jobs.checkpoints(running.id(), null, 10).elements()).extracting(Checkpoint::step)
+        assertThat(server.jobs.checkpoints(TestServer.CALLER, running.id(), null, 10).elements()).extracting(Checkpoint::step)
             .containsExactly(0);
         assertThat(server.training.requests).hasSize(1);
-        assertThatThrownBy(() -> server.jobs.cancel(running.id())).isInstanceOf(ConflictException.class)
+        assertThatThrownBy(() -> server.jobs.cancel(TestServer.CALLER, running.id())).isInstanceOf(ConflictException.class)
             .hasMessage("The job '" + running.id() + "' is cancelled, so it cannot become cancelled.");
     }
 
     @Test
     void shouldPauseAndGoOnWhereItStopped() throws Exception {
         server.training.hold();
-        Job job = server.jobs.create(server.request(6));
+        Job job = server.jobs.create(TestServer.CALLER, server.request(6));
         server.training.awaitHeld();
         server.training.allow(3);
         awaitSteps(job.id(), 3);
-        server.jobs.pause(job.id());
+        server.jobs.pause(TestServer.CALLER, job.id());
         Job paused = server.await(job.id(), JobStatus.PAUSED);
         assertThat(paused.completedSteps()).isEqualTo(3);
         server.training.letGo();
 
-        server.jobs.resume(job.id());
+        server.jobs.resume(TestServer.CALLER, job.id());
         Job done = server.await(job.id(), JobStatus.SUCCEEDED);
 
         assertThat(done.epoch()).isEqualTo(2);
         assertThat(server.training.requests).last()
             .extracting(TrainingRequest::resumeFrom)
             .isEqualTo(server.models.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
-        assertThat(server.jobs.metrics(job.id(), Set.of("reward_mean"), 0).steps()).containsExactly(0, 1, 2, 3, 4, 5);
+        assertThat(server.jobs.metrics(TestServer.CALLER, job.id(), Set.of("reward_mean"), 0).steps()).containsExactly(0, 1, 2, 3, 4, 5);
     }
 
     private void awaitSteps(String id, int steps) throws InterruptedException {
-        server.jobs.follow(id, null, new JobService.Follower() {
+        server.jobs.follow(TestServer.CALLER, id, null, new JobService.Follower() {
             @Override
             public boolean event(JobEvent event) {
-                return server.jobs.job(id).completedSteps() < steps;
+                return server.jobs.job(TestServer.CALLER, id).completedSteps() < steps;
             }
 
             @Override
             public boolean quiet() {
-                return server.jobs.job(id).completedSteps() < steps;
+                return server.jobs.job(TestServer.CALLER, id).completedSteps() < steps;
             }
         });
     }
@@ -191,55 +191,55 @@ class JobServiceTest {
     @Test
     void shouldFindEverythingAgainAfterARestartAndResumeFromTheLastCheckpoint() throws Exception {
         server.training.hold();
-        Job running = server.jobs.create(server.request(6));
+        Job running = server.jobs.create(TestServer.CALLER, server.request(6));
         server.training.awaitHeld();
         server.training.allow(3);
         awaitSteps(running.id(), 3);
-        Job queued = server.jobs.create(server.request(1));
+        Job queued = server.jobs.create(TestServer.CALLER, server.request(1));
         // the first process is gone as far as the second can know: it was given no chance to end anything
         TestServer next = started();
 
-        Job interrupted = next.jobs.job(running.id());
+        Job interrupted = next.jobs.job(TestServer.CALLER, running.id());
         assertThat(interrupted.status()).isEqualTo(JobStatus.PAUSED);
         assertThat(interrupted.error()).isEqualTo(new Job.JobError("interrupted",
                 "The job was interrupted by a restart of the server; resume it with POST /v1/fine_tuning/jobs/"
                         + running.id() + "/resume.",
                 null));
         assertThat(next.await(queued.id(), JobStatus.SUCCEEDED).spec()).isEqualTo(queued.spec());
-        assertThat(next.jobs.metrics(running.id(), Set.of(), 0).steps()).containsExactly(0, 1, 2);
-        assertThat(next.jobs.checkpoints(running.id(), null, 10).elements()).extracting(Checkpoint::step)
+        assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), 0).steps()).containsExactly(0, 1, 2);
+        assertThat(next.jobs.checkpoints(TestServer.CALLER, running.id(), null, 10).elements()).extracting(Checkpoint::step)
             .containsExactly(2);
         assertThat(messages(next, running.id())).contains("Step 1/6: reward mean 0.000",
                 "The job was interrupted by a restart of the server; resume it with POST /v1/fine_tuning/jobs/"
                         + running.id() + "/resume.");
 
-        next.jobs.resume(running.id());
+        next.jobs.resume(TestServer.CALLER, running.id());
         Job done = next.await(running.id(), JobStatus.SUCCEEDED);
         assertThat(done.error()).isNull();
         assertThat(next.training.requests).last()
             .extracting(TrainingRequest::resumeFrom)
             .isEqualTo(next.models.checkpointsDirectory(running.id()).resolve("step-2-run-1"));
         List<String> before = messages(next, running.id());
-        long metricsBefore = next.jobs.metrics(running.id(), Set.of(), -1).steps().size();
+        long metricsBefore = next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), -1).steps().size();
 
         // the run of the first process comes back to life: its epoch is over, nothing it writes counts
         server.training.letGo();
         server.close();
         assertThat(messages(next, running.id())).isEqualTo(before);
-        assertThat(next.jobs.metrics(running.id(), Set.of(), -1).steps()).hasSize((int) metricsBefore);
-        assertThat(next.jobs.job(running.id()).status()).isEqualTo(JobStatus.SUCCEEDED);
+        assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), -1).steps()).hasSize((int) metricsBefore);
+        assertThat(next.jobs.job(TestServer.CALLER, running.id()).status()).isEqualTo(JobStatus.SUCCEEDED);
     }
 
     @Test
     void shouldPauseTheRunningJobWhenTheServerStops() throws Exception {
         server.training.hold();
-        Job job = server.jobs.create(server.request(6));
+        Job job = server.jobs.create(TestServer.CALLER, server.request(6));
         server.training.awaitHeld();
 
         server.jobs.close();
 
         TestServer next = started();
-        assertThat(next.jobs.job(job.id()).status()).isEqualTo(JobStatus.PAUSED);
+        assertThat(next.jobs.job(TestServer.CALLER, job.id()).status()).isEqualTo(JobStatus.PAUSED);
         assertThat(messages(next, job.id())).last()
             .asString()
             .startsWith("The job was interrupted because the server stopped; resume it with POST");
@@ -267,12 +267,12 @@ class JobServiceTest {
         }, "internal_error", "The training stopped although nobody asked for it.");
 
         server.training.reset();
-        server.await(server.jobs.create(server.request(1)).id(), JobStatus.SUCCEEDED);
+        server.await(server.jobs.create(TestServer.CALLER, server.request(1)).id(), JobStatus.SUCCEEDED);
     }
 
     private void assertFailure(ScriptedTraining.Fault fault, String code, @Nullable String message) throws Exception {
         server.training.failAt(1, fault);
-        Job failed = server.await(server.jobs.create(server.request(3)).id(), JobStatus.FAILED);
+        Job failed = server.await(server.jobs.create(TestServer.CALLER, server.request(3)).id(), JobStatus.FAILED);
         Job.JobError error = failed.error();
         assertThat(error).isNotNull();
         assertThat(error.code()).isEqualTo(code);
@@ -292,12 +292,12 @@ class JobServiceTest {
         Path jobsDirectory = home.resolve("jobs");
         Files.writeString(jobsDirectory, "in the way of every checkpoint");
 
-        Job failed = server.await(server.jobs.create(server.request(3)).id(), JobStatus.FAILED);
+        Job failed = server.await(server.jobs.create(TestServer.CALLER, server.request(3)).id(), JobStatus.FAILED);
 
         assertThat(failed.error()).isNotNull().extracting(Job.JobError::code).isEqualTo("io_error");
-        assertThat(server.jobs.checkpoints(failed.id(), null, 10).elements()).isEmpty();
+        assertThat(server.jobs.checkpoints(TestServer.CALLER, failed.id(), null, 10).elements()).isEmpty();
         Files.delete(jobsDirectory);
-        server.jobs.resume(failed.id());
+        server.jobs.resume(TestServer.CALLER, failed.id());
         server.await(failed.id(), JobStatus.SUCCEEDED);
         assertThat(home.resolve("jobs").resolve(failed.id()).resolve("checkpoints"))
             .isDirectoryContaining("glob:**step-3-run-2")
@@ -307,14 +307,14 @@ class JobServiceTest {
     @Test
     void shouldFollowEventsWithoutLosingOneAndContinueAfterOne() throws Exception {
         server.training.hold();
-        Job job = server.jobs.create(server.request(50));
+        Job job = server.jobs.create(TestServer.CALLER, server.request(50));
         List<JobEvent> live = new ArrayList<>();
         Thread follower = Thread.ofVirtual().start(() -> collect(job.id(), null, live));
         server.training.awaitHeld();
         server.training.letGo();
         follower.join();
 
-        List<JobEvent> stored = server.jobs.events(job.id(), null, 1000).elements().reversed();
+        List<JobEvent> stored = server.jobs.events(TestServer.CALLER, job.id(), null, 1000).elements().reversed();
         assertThat(live).isEqualTo(stored);
         assertThat(stored).extracting(JobEvent::sequence)
             .containsExactlyElementsOf(LongStream.rangeClosed(1, stored.size()).boxed().toList());
@@ -327,7 +327,7 @@ class JobServiceTest {
 
     private void collect(String id, @Nullable String lastEventId, List<JobEvent> into) {
         try {
-            server.jobs.follow(id, lastEventId, new JobService.Follower() {
+            server.jobs.follow(TestServer.CALLER, id, lastEventId, new JobService.Follower() {
                 @Override
                 public boolean event(JobEvent event) {
                     into.add(event);
@@ -346,12 +346,12 @@ class JobServiceTest {
 
     @Test
     void shouldPageThroughEventsToAnEmptyPage() throws Exception {
-        Job job = server.await(server.jobs.create(server.request(4)).id(), JobStatus.SUCCEEDED);
-        List<JobEvent> all = server.jobs.events(job.id(), null, 1000).elements();
+        Job job = server.await(server.jobs.create(TestServer.CALLER, server.request(4)).id(), JobStatus.SUCCEEDED);
+        List<JobEvent> all = server.jobs.events(TestServer.CALLER, job.id(), null, 1000).elements();
         List<JobEvent> paged = new ArrayList<>();
         String after = null;
         while (true) {
-            Page<JobEvent> page = server.jobs.events(job.id(), after, 3);
+            Page<JobEvent> page = server.jobs.events(TestServer.CALLER, job.id(), after, 3);
             if (page.elements().isEmpty()) {
                 assertThat(page.hasMore()).isFalse();
                 break;
@@ -366,51 +366,51 @@ class JobServiceTest {
     @Test
     void shouldFindJobsByMetadata() throws Exception {
         for (int index = 0; index < 5; index++) {
-            Job job = server.jobs.create(server.request(1)
+            Job job = server.jobs.create(TestServer.CALLER, server.request(1)
                 .set("metadata",
                         TestServer.json("{\"team\": \"%s\", \"run\": \"%d\"}".formatted(index % 2 == 0 ? "even" : "odd",
                                 index))));
             server.await(job.id(), JobStatus.SUCCEEDED);
         }
-        Page<Job> page = server.jobs.list(null, 2, Map.of("team", "even"));
+        Page<Job> page = server.jobs.list(TestServer.CALLER, null, 2, Map.of("team", "even"));
         assertThat(page.elements()).extracting(job -> job.spec().metadata().get("run")).containsExactly("4", "2");
         assertThat(page.hasMore()).isTrue();
-        assertThat(server.jobs.list(page.elements().getLast().id(), 2, Map.of("team", "even")).elements())
+        assertThat(server.jobs.list(TestServer.CALLER, page.elements().getLast().id(), 2, Map.of("team", "even")).elements())
             .extracting(job -> job.spec().metadata().get("run"))
             .containsExactly("0");
     }
 
     @Test
     void shouldKeepFilesAndModelsThatAJobNeeds() throws Exception {
-        Job first = server.await(server.jobs.create(server.request(2)).id(), JobStatus.SUCCEEDED);
+        Job first = server.await(server.jobs.create(TestServer.CALLER, server.request(2)).id(), JobStatus.SUCCEEDED);
         String model = String.valueOf(first.fineTunedModel());
         server.training.hold();
-        Job second = server.jobs.create(server.request(2).put("model", model));
+        Job second = server.jobs.create(TestServer.CALLER, server.request(2).put("model", model));
 
-        assertThatThrownBy(() -> server.files.delete(second.spec().trainingFile()))
+        assertThatThrownBy(() -> server.files.delete(TestServer.CALLER, second.spec().trainingFile()))
             .isInstanceOf(ConflictException.class)
             .hasMessageContaining("is needed by job '" + second.id() + "'");
-        assertThatThrownBy(() -> server.models.delete(model)).isInstanceOf(ConflictException.class);
-        assertThatThrownBy(() -> server.models.delete("base")).isInstanceOf(InvalidRequestException.class);
+        assertThatThrownBy(() -> server.models.delete(TestServer.CALLER, model)).isInstanceOf(ConflictException.class);
+        assertThatThrownBy(() -> server.models.delete(TestServer.CALLER, "base")).isInstanceOf(InvalidRequestException.class);
 
         server.training.letGo();
         server.await(second.id(), JobStatus.SUCCEEDED);
-        Path directory = server.models.model(model).directory();
-        server.models.delete(model);
-        server.files.delete(second.spec().trainingFile());
+        Path directory = server.models.model(TestServer.CALLER, model).directory();
+        server.models.delete(TestServer.CALLER, model);
+        server.files.delete(TestServer.CALLER, second.spec().trainingFile());
         assertThat(directory).doesNotExist();
-        assertThat(server.models.find(model)).isEmpty();
-        assertThat(server.files.find(second.spec().trainingFile())).isEmpty();
-        assertThat(server.models.models()).extracting(ModelCatalog.Model::id).doesNotContain(model);
+        assertThat(server.models.find(TestServer.CALLER, model)).isEmpty();
+        assertThat(server.files.find(TestServer.CALLER, second.spec().trainingFile())).isEmpty();
+        assertThat(server.models.models(TestServer.CALLER)).extracting(ModelCatalog.Model::id).doesNotContain(model);
     }
 
     @Test
     void shouldFailAJobWhoseModelWentAway() throws Exception {
         server.training.hold();
-        Job first = server.jobs.create(server.request(1));
+        Job first = server.jobs.create(TestServer.CALLER, server.request(1));
         server.training.awaitHeld();
         TestServer.baseModel(home, "short-lived");
-        Job second = server.jobs.create(server.request(1).put("model", "short-lived"));
+        Job second = server.jobs.create(TestServer.CALLER, server.request(1).put("model", "short-lived"));
         Files.delete(home.resolve("models/short-lived/config.json"));
         server.training.letGo();
 
@@ -423,12 +423,12 @@ class JobServiceTest {
     @Test
     void shouldEstimateWhenARunningJobEnds() throws Exception {
         server.training.hold();
-        Job job = server.jobs.create(server.request(10));
+        Job job = server.jobs.create(TestServer.CALLER, server.request(10));
         server.training.awaitHeld();
-        assertThat(server.jobs.job(job.id()).estimatedFinish()).isNull();
+        assertThat(server.jobs.job(TestServer.CALLER, job.id()).estimatedFinish()).isNull();
         server.training.allow(2);
         awaitSteps(job.id(), 2);
-        Job running = server.jobs.job(job.id());
+        Job running = server.jobs.job(TestServer.CALLER, job.id());
         Long lastStep = running.lastStepAt();
         Long started = running.runStartedAt();
         assertThat(lastStep).isNotNull();
@@ -446,13 +446,13 @@ class JobServiceTest {
 
         for (String name : List.of("file:sets/rows.jsonl", file.toRealPath().toString(), "file:" + file.toRealPath(),
                 "file://" + file.toRealPath(), "file:sets/../sets/rows.jsonl")) {
-            Job job = server.jobs.create(server.request(1).put("training_file", name));
+            Job job = server.jobs.create(TestServer.CALLER, server.request(1).put("training_file", name));
             server.await(job.id(), JobStatus.SUCCEEDED);
             assertThat(new ArrayList<>(server.training.requests).getLast().trainingFile()).isEqualTo(file.toRealPath());
         }
         for (String name : List.of("file:../secret.jsonl", secret.toString(), "file:sets/link.jsonl", "file:sets",
                 "file:", "file://", "file:absent.jsonl", "/etc/passwd", "file:\0")) {
-            assertThatThrownBy(() -> server.jobs.create(server.request(1).put("training_file", name)))
+            assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER, server.request(1).put("training_file", name)))
                 .isInstanceOfSatisfying(InvalidRequestException.class,
                         refused -> assertThat(refused.getMessage()).contains("d3s.data.directory"));
         }

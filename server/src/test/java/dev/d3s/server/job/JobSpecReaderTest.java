@@ -89,7 +89,7 @@ class JobSpecReaderTest {
     }
 
     private static JobSpec read(JsonNode request) {
-        return new JobSpecReader(PLUGINS, new OneOfEach()).read(request);
+        return new JobSpecReader(PLUGINS, new OneOfEach(), "d3s").read(request);
     }
 
     private static ObjectNode reinforcement() {
@@ -111,7 +111,7 @@ class JobSpecReaderTest {
 
     private static List<Mistake> mistakes(PluginRegistry plugins, JsonNode request) {
         try {
-            new JobSpecReader(plugins, new OneOfEach()).read(request);
+            new JobSpecReader(plugins, new OneOfEach(), "d3s").read(request);
         } catch (InvalidRequestException e) {
             return e.mistakes();
         }

@@ -69,7 +69,7 @@ class ModelRegistryTest {
     }
 
     private Model register(String request) {
-        return server.registry.register(TestServer.json(request));
+        return server.registry.register(TestServer.CALLER, TestServer.json(request));
     }
 
     private Model path(Path path) {
@@ -77,7 +77,7 @@ class ModelRegistryTest {
     }
 
     private RegisteredModel registered(String id) {
-        return Objects.requireNonNull(server.models.model(id).registered());
+        return Objects.requireNonNull(server.models.model(TestServer.CALLER, id).registered());
     }
 
     private RegisteredModel.Failure failure(String id) {
@@ -93,7 +93,7 @@ class ModelRegistryTest {
     /** Every event of a model, until there are no more. */
     private List<JobEvent> events(String id) throws InterruptedException {
         List<JobEvent> events = new ArrayList<>();
-        server.registry.follow(id, null, new JobService.Follower() {
+        server.registry.follow(TestServer.CALLER, id, null, new JobService.Follower() {
             @Override
             public boolean event(JobEvent event) {
                 return events.add(event);
@@ -117,20 +117,20 @@ class ModelRegistryTest {
 
         assertThat(model.id()).isEqualTo("mine");
         assertThat(model.ready()).isTrue();
-        assertThat(server.models.find("mine")).map(Model::directory).contains(mine.toRealPath());
-        assertThat(server.models.models()).extracting(Model::id).containsExactly("mine");
+        assertThat(server.models.find(TestServer.CALLER, "mine")).map(Model::directory).contains(mine.toRealPath());
+        assertThat(server.models.models(TestServer.CALLER)).extracting(Model::id).containsExactly("mine");
         assertThat(path(mine)).as("once more").isEqualTo(model);
         assertThat(register("{\"path\": \"%s\", \"id\": \"other\"}".formatted(mine)).id()).isEqualTo("other");
         assertThat(events("mine")).singleElement()
             .extracting(JobEvent::message)
             .isEqualTo("The model is ready: " + mine.toRealPath() + ".");
 
-        server.registry.delete("mine");
+        server.registry.delete(TestServer.CALLER, "mine");
 
-        assertThat(server.models.find("mine")).isEmpty();
+        assertThat(server.models.find(TestServer.CALLER, "mine")).isEmpty();
         assertThat(server.released).containsExactly(mine.toRealPath());
         assertThat(mine.resolve("config.json")).as("it was never ours").exists();
-        assertThat(server.models.find("other")).isPresent();
+        assertThat(server.models.find(TestServer.CALLER, "other")).isPresent();
     }
 
     @Test
@@ -140,7 +140,7 @@ class ModelRegistryTest {
         assertThat(register("{\"path\": \"base\"}").registered()).isNull();
         assertThat(register("{\"path\": \"base\", \"id\": \"alias\"}").directory())
             .isEqualTo(home.resolve("models/base").toRealPath());
-        assertThat(server.models.models()).extracting(Model::id).containsExactly("alias", "base");
+        assertThat(server.models.models(TestServer.CALLER)).extracting(Model::id).containsExactly("alias", "base");
     }
 
     @Test
@@ -170,7 +170,7 @@ class ModelRegistryTest {
         assertThatThrownBy(() -> path(home.resolve("allowed/none")))
             .hasMessageContaining("is not a directory: name one");
         assertThat(path(within).ready()).as("links inside, as a cache has them").isTrue();
-        assertThat(server.models.models()).extracting(Model::id).containsExactly("snapshot");
+        assertThat(server.models.models(TestServer.CALLER)).extracting(Model::id).containsExactly("snapshot");
     }
 
     @Test
@@ -184,7 +184,7 @@ class ModelRegistryTest {
                     assertThat(mistake.param()).isEqualTo("path");
                     assertThat(mistake.message()).contains("has no tokenizer.json");
                 }));
-        assertThat(server.models.models()).isEmpty();
+        assertThat(server.models.models(TestServer.CALLER)).isEmpty();
     }
 
     @Test
@@ -219,7 +219,7 @@ class ModelRegistryTest {
             []                                               | must be a JSON object
             """)
     void shouldSayWhatIsWrongWithARequest(String request, String message) throws Exception {
-        assertThatThrownBy(() -> server.registry.register(TestServer.JSON.readTree(request)))
+        assertThatThrownBy(() -> server.registry.register(TestServer.CALLER, TestServer.JSON.readTree(request)))
             .isInstanceOf(InvalidRequestException.class)
             .hasMessageContaining(message);
     }
@@ -245,9 +245,9 @@ class ModelRegistryTest {
         JobEvent progress = events.stream().filter(event -> event.content() == Content.METRICS).toList().getLast();
         assertThat(Objects.requireNonNull(progress.data()).path("bytes").asLong()).isEqualTo(total);
         assertThat(Objects.requireNonNull(progress.data()).path("total_bytes").asLong()).isEqualTo(total);
-        assertThat(server.registry.events("small", null, 1).elements()).containsExactly(events.getLast());
+        assertThat(server.registry.events(TestServer.CALLER, "small", null, 1).elements()).containsExactly(events.getLast());
 
-        Model model = server.models.find("small").orElseThrow();
+        Model model = server.models.find(TestServer.CALLER, "small").orElseThrow();
         assertThat(model.directory()).isEqualTo(home.resolve("models/small"));
         RegisteredModel registered = registered("small");
         assertThat(registered.status()).isEqualTo(Status.READY);
@@ -261,10 +261,10 @@ class ModelRegistryTest {
             .as("another revision")
             .isInstanceOf(ConflictException.class);
 
-        server.registry.delete("small");
+        server.registry.delete(TestServer.CALLER, "small");
 
         assertThat(inModels()).isEmpty();
-        assertThat(server.models.models()).isEmpty();
+        assertThat(server.models.models(TestServer.CALLER)).isEmpty();
     }
 
     @Test
@@ -277,22 +277,22 @@ class ModelRegistryTest {
         assertThat(register(HUB_MODEL).ready()).isFalse();
         reached.await();
 
-        assertThat(server.models.models()).extracting(Model::id).containsExactly("tiny");
-        assertThatThrownBy(() -> server.models.find("tiny")).isInstanceOf(ConflictException.class)
+        assertThat(server.models.models(TestServer.CALLER)).extracting(Model::id).containsExactly("tiny");
+        assertThatThrownBy(() -> server.models.find(TestServer.CALLER, "tiny")).isInstanceOf(ConflictException.class)
             .hasMessageContaining("The model 'tiny' is still being downloaded (")
             .hasMessageContaining("GET /v1/models/tiny");
-        assertThatThrownBy(() -> server.jobs.create(server.request(2).put("model", "tiny")))
+        assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER, server.request(2).put("model", "tiny")))
             .isInstanceOf(ConflictException.class)
             .hasMessageContaining("is still being downloaded");
-        assertThatThrownBy(() -> server.jobs.create(server.request(2).put("model", "hf://org/tiny")))
+        assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER, server.request(2).put("model", "hf://org/tiny")))
             .isInstanceOf(InvalidRequestException.class)
             .hasMessageContaining("There is no model 'hf://org/tiny'; download it with POST /v1/models and "
                     + "{\"model\": \"hf://org/tiny\"}, then give the id that this answers with.");
         release.countDown();
         events("tiny");
 
-        assertThat(server.jobs.create(server.request(2).put("model", "tiny")).status()).isEqualTo(JobStatus.QUEUED);
-        assertThatThrownBy(() -> server.registry.delete("tiny")).isInstanceOf(ConflictException.class)
+        assertThat(server.jobs.create(TestServer.CALLER, server.request(2).put("model", "tiny")).status()).isEqualTo(JobStatus.QUEUED);
+        assertThatThrownBy(() -> server.registry.delete(TestServer.CALLER, "tiny")).isInstanceOf(ConflictException.class)
             .hasMessageContaining("is needed by job");
     }
 
@@ -314,12 +314,12 @@ class ModelRegistryTest {
             }
         });
 
-        server.registry.delete("tiny");
+        server.registry.delete(TestServer.CALLER, "tiny");
 
         assertThat(inModels()).isEmpty();
-        assertThat(server.models.models()).isEmpty();
+        assertThat(server.models.models(TestServer.CALLER)).isEmpty();
         ended.await();
-        assertThatThrownBy(() -> server.registry.delete("tiny")).isInstanceOf(NotFoundException.class);
+        assertThatThrownBy(() -> server.registry.delete(TestServer.CALLER, "tiny")).isInstanceOf(NotFoundException.class);
     }
 
     @Test
@@ -337,13 +337,13 @@ class ModelRegistryTest {
         assertThat(failed.status()).isEqualTo(Status.FAILED);
         assertThat(failure("tiny").code()).isEqualTo("hub_unreachable");
         assertThat(failed.bytes()).isBetween(90_000L, 199_999L);
-        assertThatThrownBy(() -> server.models.find("tiny")).isInstanceOf(ConflictException.class)
+        assertThatThrownBy(() -> server.models.find(TestServer.CALLER, "tiny")).isInstanceOf(ConflictException.class)
             .hasMessageStartingWith("The model 'tiny' cannot be used: The hub at");
 
         register(HUB_MODEL);
         events("tiny");
 
-        assertThat(server.models.find("tiny")).isPresent();
+        assertThat(server.models.find(TestServer.CALLER, "tiny")).isPresent();
         assertThat(registered("tiny").error()).isNull();
         assertThat(stub.requests("store", WEIGHTS)).extracting(StubHub.Request::range)
             .containsExactly("null", "bytes=90000-", "bytes=90000-", "bytes=90000-");
@@ -378,7 +378,7 @@ class ModelRegistryTest {
 
     @Test
     void shouldNoticeAtStartThatADownloadHadBeenComplete() throws Exception {
-        RegisteredModel model = new RegisteredModel("model-1", "tiny", 1, Kind.HUB, "hf://org/tiny@main", null,
+        RegisteredModel model = new RegisteredModel("model-1", null, "tiny", 1, Kind.HUB, "hf://org/tiny@main", null,
                 home.resolve("models/tiny"), Status.DOWNLOADING, 0, null, null);
         server.stores.models.insert(model, "begun");
         server.stores.models.planned("model-1", 10, 0, "planned");
@@ -387,7 +387,7 @@ class ModelRegistryTest {
         server.registry.start();
         events("tiny");
 
-        assertThat(server.models.find("tiny")).isPresent();
+        assertThat(server.models.find(TestServer.CALLER, "tiny")).isPresent();
         assertThat(stub.requests()).isEmpty();
     }
 
@@ -420,7 +420,7 @@ class ModelRegistryTest {
         events("tiny");
 
         assertThat(failure("tiny").message()).contains("has appeared meanwhile");
-        server.registry.delete("tiny");
+        server.registry.delete(TestServer.CALLER, "tiny");
         assertThat(other.resolve("precious")).exists();
         assertThat(inModels()).containsExactly("tiny");
     }
@@ -432,7 +432,7 @@ class ModelRegistryTest {
         DurableFiles.deleteTree(mine);
 
         assertThat(registered("mine").status()).isEqualTo(Status.FAILED);
-        assertThatThrownBy(() -> server.models.find("mine")).isInstanceOf(D3sException.class)
+        assertThatThrownBy(() -> server.models.find(TestServer.CALLER, "mine")).isInstanceOf(D3sException.class)
             .hasMessageContaining("There are no files in " + mine.toAbsolutePath());
     }
 }

@@ -37,7 +37,7 @@ class StoresTest {
     }
 
     private Job claimed() {
-        Job queued = server.jobs.create(server.request(10));
+        Job queued = server.jobs.create(TestServer.CALLER, server.request(10));
         return stores.jobs.claim(queued, 0, "started").orElseThrow();
     }
 
@@ -51,7 +51,7 @@ class StoresTest {
 
     @Test
     void shouldClaimAJobOnce() {
-        Job queued = server.jobs.create(server.request(10));
+        Job queued = server.jobs.create(TestServer.CALLER, server.request(10));
         assertThat(stores.jobs.claim(queued, 0, "started")).get().satisfies(job -> {
             assertThat(job.status()).isEqualTo(JobStatus.RUNNING);
             assertThat(job.epoch()).isEqualTo(1);
@@ -73,8 +73,8 @@ class StoresTest {
         assertThatThrownBy(() -> record.step(recorded(1, broken), "Step 2")).isInstanceOfAny(D3sException.class,
                 NullPointerException.class, IllegalArgumentException.class);
 
-        assertThat(server.jobs.job(job.id()).completedSteps()).isEqualTo(1);
-        assertThat(server.jobs.job(job.id()).trainedTokens()).isNull();
+        assertThat(server.jobs.job(TestServer.CALLER, job.id()).completedSteps()).isEqualTo(1);
+        assertThat(server.jobs.job(TestServer.CALLER, job.id()).trainedTokens()).isNull();
         assertThat(stores.metrics.series(job.id(), Set.of(), -1).steps()).containsExactly(0);
         assertThat(stores.rollouts.steps(job.id())).isEmpty();
         assertThat(stores.events.newestBefore(job.id(), Long.MAX_VALUE, 100)).hasSize((int) events);
@@ -85,7 +85,7 @@ class StoresTest {
         Job first = claimed();
         RunRecord stale = stores.run(first);
         stores.jobs.move(first.id(), Set.of(JobStatus.RUNNING), JobStatus.QUEUED, JobEvent.Level.INFO, "again");
-        Job second = stores.jobs.claim(server.jobs.job(first.id()), 0, "started again").orElseThrow();
+        Job second = stores.jobs.claim(server.jobs.job(TestServer.CALLER, first.id()), 0, "started again").orElseThrow();
         List<JobEvent> before = stores.events.newestBefore(first.id(), Long.MAX_VALUE, 100);
 
         assertThatThrownBy(() -> stale.step(step(0, Map.of("loss", 1.0)), "x")).isInstanceOf(StaleRunException.class);
@@ -99,7 +99,7 @@ class StoresTest {
         assertThatThrownBy(stale::cancelled).isInstanceOf(StaleRunException.class);
 
         assertThat(stores.events.newestBefore(first.id(), Long.MAX_VALUE, 100)).isEqualTo(before);
-        assertThat(server.jobs.job(first.id())).isEqualTo(second);
+        assertThat(server.jobs.job(TestServer.CALLER, first.id())).isEqualTo(second);
         assertThat(stores.checkpoints.latestFirst(first.id())).isEmpty();
     }
 
@@ -112,9 +112,9 @@ class StoresTest {
             record.step(recorded(step, Map.of("loss", (double) step)), "x");
         }
         record.paused(JobEvent.Level.INFO, "paused");
-        server.jobs.resume(job.id());
+        server.jobs.resume(TestServer.CALLER, job.id());
 
-        Job resumed = stores.jobs.claim(server.jobs.job(job.id()), 3, "goes on").orElseThrow();
+        Job resumed = stores.jobs.claim(server.jobs.job(TestServer.CALLER, job.id()), 3, "goes on").orElseThrow();
 
         assertThat(resumed.completedSteps()).isEqualTo(3);
         assertThat(stores.metrics.series(job.id(), Set.of(), -1).steps()).containsExactly(-1, 0, 1, 2);

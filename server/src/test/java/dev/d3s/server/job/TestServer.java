@@ -19,6 +19,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.access.Caller;
 import dev.d3s.server.config.MemorySettings;
 import dev.d3s.server.config.ModelSources;
 import dev.d3s.server.config.ServerSettings;
@@ -29,6 +30,7 @@ import dev.d3s.server.plugin.PluginRegistry;
 /** Jobs over a real database in a directory, without Quarkus. A second one over the same directory is a restart. */
 final class TestServer implements AutoCloseable {
     static final ObjectMapper JSON = new ObjectMapper();
+    static final Caller CALLER = Caller.anonymous("d3s", null);
 
     final ServerSettings settings;
     final TestCatalogs catalogs = new TestCatalogs();
@@ -86,7 +88,7 @@ final class TestServer implements AutoCloseable {
         try {
             Path upload = Files.createTempFile(settings.home(), "upload", ".jsonl");
             Files.writeString(upload, content);
-            return files.add(upload, "rows.jsonl", "fine-tune");
+            return files.add(CALLER, upload, "rows.jsonl", "fine-tune");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -114,9 +116,9 @@ final class TestServer implements AutoCloseable {
     /** Follows a job's events until it has this status. */
     Job await(String id, JobStatus status) throws InterruptedException, TimeoutException {
         long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
-        Job[] job = {jobs.job(id)};
+        Job[] job = {jobs.job(CALLER, id)};
         if (job[0].status() != status) {
-            jobs.follow(id, null, new JobService.Follower() {
+            jobs.follow(CALLER, id, null, new JobService.Follower() {
                 @Override
                 public boolean event(JobEvent event) {
                     return quiet();
@@ -124,11 +126,11 @@ final class TestServer implements AutoCloseable {
 
                 @Override
                 public boolean quiet() {
-                    job[0] = jobs.job(id);
+                    job[0] = jobs.job(CALLER, id);
                     return job[0].status() != status && System.nanoTime() < limit;
                 }
             });
-            job[0] = jobs.job(id);
+            job[0] = jobs.job(CALLER, id);
         }
         if (job[0].status() != status) {
             throw new TimeoutException("Job is " + job[0].status() + ", not " + status + ": " + job[0].error());

@@ -255,12 +255,12 @@ class NestedGradersTest {
     void shouldOfferModelsAndAllowedAddresses() throws Exception {
         GraderModels models = new GraderModels() {
             @Override
-            public @Nullable String problem(String model) {
+            public @Nullable String problem(String organization, String model) {
                 return model.equals("judge") ? null : "There is only the judge.";
             }
 
             @Override
-            public ModelCompletion complete(ModelRequest request) {
+            public ModelCompletion complete(String organization, ModelRequest request) {
                 return new ModelCompletion("fine", false, 3, 7);
             }
         };
@@ -278,7 +278,7 @@ class NestedGradersTest {
                 .hasMessageContaining("Graders can sample no model of this server, not even 'judge'");
         }
         assertThatThrownBy(
-                () -> GraderModels.none().complete(new ModelRequest("x", List.of(), "p", 1, 0, 1, null)))
+                () -> GraderModels.none().complete("d3s", new ModelRequest("x", List.of(), "p", 1, 0, 1, null)))
             .asInstanceOf(type(D3sException.class))
             .extracting(D3sException::code)
             .isEqualTo("no_model_service");
