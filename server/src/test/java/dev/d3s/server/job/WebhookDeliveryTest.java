@@ -73,7 +73,7 @@ class WebhookDeliveryTest {
     }
 
     private static Job finished(TestServer server) throws Exception {
-        return server.await(server.jobs.create(server.request(2)).id(), JobStatus.SUCCEEDED);
+        return server.await(server.jobs.create(TestServer.CALLER, server.request(2)).id(), JobStatus.SUCCEEDED);
     }
 
     private static UnwrapWebhookEvent unwrapped(Listener.Heard heard, String secret) {
@@ -109,13 +109,13 @@ class WebhookDeliveryTest {
         server.training.failAt(1, () -> {
             throw new D3sException(ErrorCategory.EXTERNAL, "broken", "It broke.");
         });
-        Job failed = server.await(server.jobs.create(server.request(2)).id(), JobStatus.FAILED);
+        Job failed = server.await(server.jobs.create(TestServer.CALLER, server.request(2)).id(), JobStatus.FAILED);
         assertThat(unwrapped(listener.next(), SECRET).asFineTuningJobFailed().data().id()).isEqualTo(failed.id());
 
         server.training.reset();
         server.training.hold();
-        Job queued = server.jobs.create(server.request(2));
-        server.jobs.cancel(queued.id());
+        Job queued = server.jobs.create(TestServer.CALLER, server.request(2));
+        server.jobs.cancel(TestServer.CALLER, queued.id());
         server.await(queued.id(), JobStatus.CANCELLED);
         assertThat(unwrapped(listener.next(), SECRET).asFineTuningJobCancelled().data().id()).isEqualTo(queued.id());
         assertThat(listener.waiting()).isZero();
@@ -141,12 +141,12 @@ class WebhookDeliveryTest {
     void shouldTellOfEvaluations() throws Exception {
         TestServer server = server();
         delivery(server);
-        String id = server.evals.create(TestServer.json("""
+        String id = server.evals.create(TestServer.CALLER, TestServer.json("""
                 {"model": "base", "file": "%s", "grader": {"type": "string_check", "name": "exact",
                  "input": "{{sample.output_text}}", "reference": "{{item.answer}}", "operation": "eq"}}""".formatted(
                 server.upload("{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n").id())))
             .id();
-        server.evals.cancel(id);
+        server.evals.cancel(TestServer.CALLER, id);
 
         assertThat(unwrapped(listener.next(), SECRET).asEvalRunCanceled().data().id()).isEqualTo(id);
     }
@@ -210,7 +210,7 @@ class WebhookDeliveryTest {
         first.stores.outbox.open();
         int reports = 40;
         for (int index = 0; index < reports; index++) {
-            first.jobs.cancel(first.jobs.create(first.request(2)).id());
+            first.jobs.cancel(TestServer.CALLER, first.jobs.create(TestServer.CALLER, first.request(2)).id());
         }
         WebhookDelivery one = delivery(first);
         WebhookDelivery other = delivery(second);
@@ -232,8 +232,8 @@ class WebhookDeliveryTest {
         Job job = finished(server);
 
         await(() -> delivery.totals().givenUp() == 1);
-        await(() -> server.jobs.events(job.id(), null, 1).elements().getFirst().level() == Level.WARN);
-        assertThat(server.jobs.events(job.id(), null, 1).elements().getFirst().message())
+        await(() -> server.jobs.events(TestServer.CALLER, job.id(), null, 1).elements().getFirst().level() == Level.WARN);
+        assertThat(server.jobs.events(TestServer.CALLER, job.id(), null, 1).elements().getFirst().message())
             .matches("The webhook was not told that the job has ended: given up after \\d+ attempts?. "
                     + "127.0.0.1:\\d+ answered 404.");
         assertThat(delivery.trouble()).isEmpty();
@@ -255,9 +255,9 @@ class WebhookDeliveryTest {
     void shouldReportNothingThatWasNotStored() {
         TestServer server = server();
         server.stores.outbox.open();
-        Job job = server.stores.jobs.claim(server.jobs.create(server.request(2)), 0, "started").orElseThrow();
+        Job job = server.stores.jobs.claim(server.jobs.create(TestServer.CALLER, server.request(2)), 0, "started").orElseThrow();
         RunRecord stale = server.stores.run(job);
-        server.jobs.cancel(job.id());
+        server.jobs.cancel(TestServer.CALLER, job.id());
 
         assertThatThrownBy(() -> stale.succeeded(new TrainingTotals(1, 1), "model", 2))
             .isInstanceOf(StaleRunException.class);
@@ -271,7 +271,7 @@ class WebhookDeliveryTest {
         TestServer server = server();
         WebhookDelivery delivery = new WebhookDelivery(WebhookSettings.NONE, server.stores);
         delivery.start();
-        server.jobs.cancel(server.jobs.create(server.request(2)).id());
+        server.jobs.cancel(TestServer.CALLER, server.jobs.create(TestServer.CALLER, server.request(2)).id());
 
         assertThat(server.stores.outbox.claim(10, Long.MAX_VALUE - 1, Long.MAX_VALUE)).isEmpty();
         delivery.close();
