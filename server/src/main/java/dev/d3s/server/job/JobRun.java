@@ -8,6 +8,7 @@ import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
 
 import org.jboss.logging.Logger;
+import org.jboss.logging.MDC;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.access.Caller;
@@ -30,6 +31,10 @@ import dev.d3s.spi.ErrorCategory;
 final class JobRun implements TrainingObserver {
     private static final Logger LOG = Logger.getLogger(JobRun.class);
     private static final int ATTEMPTS_TO_RECORD_THE_END = 5;
+    private static final String JOB = "job";
+    private static final String ORGANIZATION = "organization";
+    /** In the log: the step in progress, counted from 0 as in the metrics. */
+    private static final String STEP = "step";
 
     private final Job job;
     private final Caller caller;
@@ -68,6 +73,18 @@ final class JobRun implements TrainingObserver {
     }
 
     void run(Training training, @Nullable Checkpoint resumeFrom) {
+        // every line that this thread logs says whose run it is
+        context().forEach(MDC::put);
+        MDC.put(STEP, resumeFrom == null ? 0 : resumeFrom.step());
+        try {
+            runToTheEnd(training, resumeFrom);
+        } finally {
+            context().keySet().forEach(MDC::remove);
+            MDC.remove(STEP);
+        }
+    }
+
+    private void runToTheEnd(Training training, @Nullable Checkpoint resumeFrom) {
         checkpoints.clean(job);
         Runnable end = outcome(training, resumeFrom);
         for (int attempt = 1;; attempt++) {
@@ -174,6 +191,11 @@ final class JobRun implements TrainingObserver {
     }
 
     @Override
+    public Map<String, String> context() {
+        return Map.of(JOB, job.id(), ORGANIZATION, job.organization());
+    }
+
+    @Override
     public void message(String text) {
         record.message(Level.INFO, text);
         signal.raise();
@@ -182,6 +204,7 @@ final class JobRun implements TrainingObserver {
     @Override
     public void report(StepReport report) {
         record.step(report, RunRecord.text(report));
+        MDC.put(STEP, report.step() + 1);
         signal.raise();
     }
 

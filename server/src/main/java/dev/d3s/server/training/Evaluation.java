@@ -58,7 +58,7 @@ final class Evaluation {
 
     /** Reports step -1: what the policy can do before it is trained. */
     void beforeTraining(int totalSteps, TrainingObserver observer) {
-        PhaseClock clock = new PhaseClock();
+        PhaseClock clock = new PhaseClock(observer, -1);
         StepMetrics metrics = new StepMetrics();
         run(metrics);
         clock.charge(Metric.SECONDS_EVAL);

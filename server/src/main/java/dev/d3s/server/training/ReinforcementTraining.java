@@ -90,7 +90,7 @@ final class ReinforcementTraining {
         for (int step = progress.completedSteps(); step < settings.steps(); step++) {
             progress.stopIfRequested();
             StepMetrics metrics = new StepMetrics();
-            PhaseClock clock = new PhaseClock();
+            PhaseClock clock = new PhaseClock(observer, step);
 
             // P prompts, G completions each; finished groups are graded while others still generate
             List<TokenizedRow> rows = parts.dataset().next(step, settings.promptsPerStep());

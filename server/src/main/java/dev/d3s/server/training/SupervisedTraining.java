@@ -47,7 +47,7 @@ final class SupervisedTraining {
         for (int step = progress.completedSteps(); step < settings.steps(); step++) {
             progress.stopIfRequested();
             StepMetrics metrics = new StepMetrics();
-            PhaseClock clock = new PhaseClock();
+            PhaseClock clock = new PhaseClock(observer, step);
 
             List<TrainingSequence> sequences = sequences(dataset.next(step, settings.batchSize()));
             OptimizerStep optimizer = settings.optimizer().stepAt(step, settings.steps());

@@ -27,6 +27,21 @@ public interface TrainingObserver {
         return List.of();
     }
 
+    /**
+     * A phase of a step has ended: for those who measure.
+     *
+     * @param step from 0; -1 for the evaluation before training
+     * @param phase one of the {@code seconds_...}
+     * @param started as {@link System#nanoTime} tells it
+     * @param ended likewise
+     */
+    default void phase(int step, Metric phase, long started, long ended) {}
+
+    /** Whose run it is, for those who measure: {@code job} and {@code organization}, where there are some. */
+    default Map<String, String> context() {
+        return Map.of();
+    }
+
     /** Writes a checkpoint's files. */
     @FunctionalInterface
     interface CheckpointContent {
