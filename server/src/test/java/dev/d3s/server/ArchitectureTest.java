@@ -39,7 +39,8 @@ class ArchitectureTest {
             Map.entry("access", Set.of()), //
             Map.entry("config", Set.of()), //
             Map.entry("bench",
-                    Set.of("training", "planning", "plugin", "selection", "advantage", "policy", "rollout", "model")), //
+                    Set.of("training", "planning", "plugin", "selection", "advantage", "policy", "rollout", "model",
+                            "example")), //
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //
             Map.entry("hub", Set.of("model")), //

@@ -5,12 +5,14 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -18,9 +20,13 @@ import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
 import dev.d3s.natives.NativeLibraries;
+import dev.d3s.server.example.ModelShape;
+import dev.d3s.server.example.RandomCheckpoint;
+import dev.d3s.server.model.TensorType;
 import dev.d3s.server.policy.torch.PolicyBenchmark;
 import dev.d3s.server.rollout.onnx.RolloutBenchmark;
 import dev.d3s.server.training.Engines;
+import dev.d3s.spi.D3sException;
 
 /**
  * {@code ./d3s bench}: measures both engines, prints a table, and writes the figures as JSON when asked for. Every comparison
@@ -49,7 +55,7 @@ public final class Bench {
         }
     }
 
-    private static final String USAGE = "Usage: ./d3s bench [--report FILE] | ./d3s bench --model DIR "
+    private static final String USAGE = "Usage: ./d3s bench [--report FILE] | ./d3s bench --model DIR|--shape NAME "
             + "[--only full|lora|bf16]";
 
     private static final List<Line> LINES = List.of(
@@ -95,13 +101,15 @@ public final class Bench {
     private final PrintStream out;
 
     private final @Nullable Path model;
+    private final @Nullable ModelShape shape;
     private final StepBenchmark.@Nullable Mode only;
     private final IntFunction<Engines> engines;
 
-    private Bench(@Nullable Path report, @Nullable Path model, StepBenchmark.@Nullable Mode only,
-            IntFunction<Engines> engines, PrintStream out) {
+    private Bench(@Nullable Path report, @Nullable Path model, @Nullable ModelShape shape,
+            StepBenchmark.@Nullable Mode only, IntFunction<Engines> engines, PrintStream out) {
         this.report = report;
         this.model = model;
+        this.shape = shape;
         this.only = only;
         this.engines = engines;
         this.out = out;
@@ -117,14 +125,25 @@ public final class Bench {
         for (int index = 0; index + 1 < arguments.length; index += 2) {
             given.put(arguments[index], arguments[index + 1]);
         }
-        if (arguments.length % 2 != 0 || !Set.of("--report", "--model", "--only").containsAll(given.keySet())
+        boolean ofModel = given.containsKey("--model") || given.containsKey("--shape");
+        if (arguments.length % 2 != 0 || !Set.of("--report", "--model", "--shape", "--only").containsAll(given.keySet())
                 || (given.containsKey("--report") && given.size() > 1)
-                || (given.containsKey("--only") && !given.containsKey("--model"))) {
+                || (given.containsKey("--model") && given.containsKey("--shape"))
+                || (given.containsKey("--only") && !ofModel)) {
             throw new IllegalArgumentException(USAGE);
         }
         String only = given.get("--only");
-        return new Bench(path(given.get("--report")), path(given.get("--model")), only == null ? null : mode(only),
-                engines, out);
+        String shape = given.get("--shape");
+        return new Bench(path(given.get("--report")), path(given.get("--model")),
+                shape == null ? null : shape(shape), only == null ? null : mode(only), engines, out);
+    }
+
+    private static ModelShape shape(String id) {
+        try {
+            return ModelShape.named(id);
+        } catch (D3sException e) {
+            throw new IllegalArgumentException(e.text(), e);
+        }
     }
 
     private static @Nullable Path path(@Nullable String name) {
@@ -140,15 +159,12 @@ public final class Bench {
 
     /** Takes a few minutes; everything else on the machine disturbs it. */
     public void run() throws IOException {
-        Path directory = model;
-        if (directory != null) {
-            StepBenchmark steps = new StepBenchmark(directory, out);
-            int cores = Runtime.getRuntime().availableProcessors();
-            if (only != null) {
-                steps.run(only, engines.apply(cores), cores);
-            } else if (!steps.runChildren(List.of(StepBenchmark.Mode.FULL, StepBenchmark.Mode.LORA))) {
-                throw new IOException("A part of the benchmark failed; see above.");
-            }
+        if (model != null) {
+            steps(model);
+            return;
+        }
+        if (shape != null) {
+            steps(shape);
             return;
         }
         NativeLibraries.prepare(NativeLibraries.userCache());
@@ -174,6 +190,33 @@ public final class Bench {
                 .build()
                 .writeValueAsBytes(figures));
             out.println("Report: " + file);
+        }
+    }
+
+    /** With random weights, in the format in which such models are published. */
+    private void steps(ModelShape random) throws IOException {
+        Path parent = Files.createTempDirectory("d3s-bench-");
+        Path directory = parent.resolve("random-" + random.id());
+        try {
+            out.println("Writing a checkpoint with random weights, " + random.id() + " ...");
+            RandomCheckpoint.write(directory, random.config(), TensorType.BF16, 1);
+            steps(directory);
+        } finally {
+            try (Stream<Path> files = Files.walk(parent)) {
+                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                    Files.delete(file);
+                }
+            }
+        }
+    }
+
+    private void steps(Path directory) throws IOException {
+        StepBenchmark steps = new StepBenchmark(directory, out);
+        int cores = Runtime.getRuntime().availableProcessors();
+        if (only != null) {
+            steps.run(only, engines.apply(cores), cores);
+        } else if (!steps.runChildren(List.of(StepBenchmark.Mode.FULL, StepBenchmark.Mode.LORA))) {
+            throw new IOException("A part of the benchmark failed; see above.");
         }
     }
 }

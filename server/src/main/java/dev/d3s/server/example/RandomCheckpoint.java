@@ -27,10 +27,4 @@ public final class RandomCheckpoint {
             ModelDirectory.write(directory, config, weights, type, directory);
         }
     }
-
-    /** {@code <shape> <directory> [F32|F16|BF16]}, shape by its {@linkplain ModelShape#id() id}. */
-    public static void main(String[] arguments) throws IOException {
-        TensorType type = arguments.length > 2 ? TensorType.valueOf(arguments[2]) : TensorType.F32;
-        write(Path.of(arguments[1]), ModelShape.named(arguments[0]).config(), type, 1);
-    }
 }
