@@ -245,8 +245,30 @@ class JourneyTest {
         assertThat(Double.parseDouble(metrics.get("reward_mean"))).isCloseTo(reward, within(1e-9));
     }
 
+    /** A grader that asks this model, through the same slots as its clients: the last number that it says is the reward. */
+    private void shouldJudge(String model) throws Exception {
+        String said = sample(completion(model, 0)).getFirst();
+        String grader = JSON.writeValueAsString(Map.of("grader",
+                Map.of("type", "score_model", "name", "judge", "model", model, "input",
+                        List.of(Map.of("role", "user", "content", "{{item.question}}")), "range", List.of(0, 1e9),
+                        "sampling_params", Map.of("temperature", 0, "max_completions_tokens", MAX_TOKENS)),
+                "item", Map.of("question", "478+718="), "model_sample", "whatever"));
+        JsonNode answer = JSON.readTree(http
+            .send(HttpRequest.newBuilder(URI.create(baseUrl + "/fine_tuning/alpha/graders/run"))
+                .header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(grader))
+                .build(), BodyHandlers.ofString())
+            .body());
+        String[] numbers = said.replaceAll("\\D+$", "").split("\\D+");
+        assertThat(answer.path("reward").asDouble(-1)).as("%s: %s", said, answer)
+            .isEqualTo(Double.parseDouble(numbers[numbers.length - 1]));
+    }
+
     @Test
     void shouldTrainTwiceAndSampleFromTheResult() throws Exception {
+        Files.writeString(
+                settings.modelsDirectory().resolve(ExampleModels.ARITHMETIC).resolve("chat_template.jinja"),
+                "{% for message in messages %}{{ message.content }}{% endfor %}");
         ArithmeticTask.TaskFiles files = ArithmeticTask.write(directory, 7, 1600, 200, 32);
         String supervisedFile = upload(files.supervised());
         String trainFile = upload(files.train());
@@ -259,6 +281,8 @@ class JourneyTest {
             .isLessThan(Double.parseDouble(supervised.get(1).get("loss")) / 2);
         assertThat(Double.parseDouble(supervised.getLast().get("validation_loss")))
             .isLessThan(Double.parseDouble(supervised.getFirst().get("validation_loss")) / 2);
+
+        shouldJudge(first.fineTunedModel().orElseThrow());
 
         FineTuningJob second = succeeded(create(first.fineTunedModel().orElseThrow(), trainFile, heldOut,
                 reinforcement(6, Map.of("tokens", Map.of("keep", Map.of("from", 0.5, "to", 1.0)), "recording",

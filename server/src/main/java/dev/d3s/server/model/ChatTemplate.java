@@ -85,7 +85,10 @@ public final class ChatTemplate {
         Map<String, String> texts = new TreeMap<>();
         Path file = directory.resolve(JINJA);
         if (Files.isRegularFile(file)) {
-            readMore(directory.resolve(MORE), texts);
+            for (Path further : further(directory)) {
+                String name = String.valueOf(further.getFileName());
+                texts.put(name.substring(0, name.length() - SUFFIX.length()), Files.readString(further));
+            }
             texts.put(DEFAULT, Files.readString(file));
         } else if (Files.isRegularFile(directory.resolve(JSON))) {
             file = directory.resolve(JSON);
@@ -280,15 +283,14 @@ public final class ChatTemplate {
         }
     }
 
-    private static void readMore(Path directory, Map<String, String> texts) throws IOException {
-        if (!Files.isDirectory(directory)) {
-            return;
+    /** The files of a directory's further templates, beside the one that it has by default. */
+    static List<Path> further(Path directory) throws IOException {
+        Path more = directory.resolve(MORE);
+        if (!Files.isDirectory(more)) {
+            return List.of();
         }
-        try (Stream<Path> files = Files.list(directory)) {
-            for (Path file : files.filter(file -> file.toString().endsWith(SUFFIX)).sorted().toList()) {
-                String name = String.valueOf(file.getFileName());
-                texts.put(name.substring(0, name.length() - SUFFIX.length()), Files.readString(file));
-            }
+        try (Stream<Path> files = Files.list(more)) {
+            return files.filter(file -> file.toString().endsWith(SUFFIX)).sorted().toList();
         }
     }
 

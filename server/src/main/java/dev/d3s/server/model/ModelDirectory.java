@@ -250,6 +250,14 @@ public final class ModelDirectory {
                 ModelFiles.copyDurably(source.resolve(companion), target.resolve(companion));
             }
         }
+        List<Path> templates = ChatTemplate.further(source);
+        if (!templates.isEmpty()) {
+            Path folder = target.resolve(source.relativize(templates.getFirst().resolveSibling("")));
+            Files.createDirectories(folder);
+            for (Path template : templates) {
+                ModelFiles.copyDurably(template, folder.resolve(template.getFileName()));
+            }
+        }
     }
 
     private static void checkTokenizer(Path file, @Nullable ModelConfig config, List<String> problems)

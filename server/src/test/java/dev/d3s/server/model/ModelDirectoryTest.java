@@ -59,6 +59,19 @@ class ModelDirectoryTest {
     }
 
     @Test
+    void shouldCopyEveryChatTemplate() throws IOException {
+        Files.writeString(base.resolve("chat_template.jinja"), "{{ messages[0].content }}");
+        Path further = Files.createDirectories(base.resolve("additional_chat_templates")).resolve("tool_use.jinja");
+        Files.writeString(further, "{{ tools | tojson }}");
+        Path copy = home.resolve("copy");
+        try (HuggingFaceModel model = ModelDirectory.open(base)) {
+            ModelDirectory.write(copy, model.config(), model.weights(), base);
+        }
+        assertThat(copy.resolve("chat_template.jinja")).hasContent("{{ messages[0].content }}");
+        assertThat(copy.resolve(base.relativize(further))).hasContent("{{ tools | tojson }}");
+    }
+
+    @Test
     void shouldReadTensorsThatStayInTheirFiles() throws IOException {
         try (StoredWeights stored = ModelDirectory.stored(base, config);
                 MemoryWeights expected = RandomInitialization.of(config, 7, ExampleModels.RANGE)) {

@@ -38,13 +38,18 @@ final class Runs {
     }
 
     static ReinforcementSettings reinforcement(String presetName, int steps, PluginChoice grader) {
+        return reinforcement(presetName, steps, grader, PolicySettings.DEFAULT, 2e-4);
+    }
+
+    static ReinforcementSettings reinforcement(String presetName, int steps, PluginChoice grader,
+            PolicySettings policy, double learningRate) {
         Preset preset = Presets.named(presetName);
         return new ReinforcementSettings(presetName, steps, 16, 16, MAX_TOKENS, 1, Scale.GROUP, 1e-6,
                 SelectionSettings.of(preset.rollouts()), SelectionSettings.of(preset.tokens()),
                 ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, grader, 10,
-                PolicySettings.DEFAULT, optimizer(2e-4, 5, 0.1), new EvaluationSettings(4, 256), 0,
+                policy, optimizer(learningRate, 5, 0.1), new EvaluationSettings(4, 256), 0,
                 new RecordingSettings(0, 1));
     }
 

@@ -6,6 +6,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
@@ -24,8 +28,8 @@ import dev.d3s.spi.RewardInput;
 
 /**
  * {@code multi}, in OpenAI's format: a formula over the rewards of other graders, which it reports as the parts of its grade.
- * They are asked one after the other, in the order in which they were written; what one of them throws is the error of the
- * rollout. Thread-safe when they are; closing it closes them.
+ * They are asked at the same time, since most wait for something else; what the first of them throws, in the order in which
+ * they were written, is the error of the rollout. Thread-safe when they are; closing it closes them.
  */
 final class MultiGrader implements RewardFunction {
     private final Map<String, RewardFunction> graders;
@@ -45,14 +49,7 @@ final class MultiGrader implements RewardFunction {
 
     @Override
     public Grade grade(RewardInput rollout) throws Exception {
-        Map<String, Double> parts = new LinkedHashMap<>();
-        for (Map.Entry<String, RewardFunction> grader : graders.entrySet()) {
-            try {
-                parts.put(grader.getKey(), grader.getValue().score(rollout));
-            } catch (D3sException e) {
-                throw new D3sException(e.category(), e.code(), "'" + grader.getKey() + "': " + e.text(), e);
-            }
-        }
+        Map<String, Double> parts = graders.size() == 1 ? alone(rollout) : together(rollout);
         double reward = formula.of(parts);
         if (!Double.isFinite(reward)) {
             throw new D3sException(ErrorCategory.USER, "formula_undefined",
@@ -60,6 +57,44 @@ final class MultiGrader implements RewardFunction {
                             + ": keep it from dividing by 0 and from roots and logarithms of what has none.");
         }
         return new Grade(reward, parts);
+    }
+
+    private Map<String, Double> alone(RewardInput rollout) throws Exception {
+        Map.Entry<String, RewardFunction> grader = graders.entrySet().iterator().next();
+        try {
+            return Map.of(grader.getKey(), grader.getValue().score(rollout));
+        } catch (D3sException e) {
+            throw named(grader.getKey(), e);
+        }
+    }
+
+    private Map<String, Double> together(RewardInput rollout) throws Exception {
+        Map<String, Future<Double>> asked = new LinkedHashMap<>();
+        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
+        try {
+            graders.forEach((name, grader) -> asked.put(name, threads.submit(() -> grader.score(rollout))));
+            Map<String, Double> parts = new LinkedHashMap<>();
+            for (Map.Entry<String, Future<Double>> answer : asked.entrySet()) {
+                try {
+                    parts.put(answer.getKey(), answer.getValue().get());
+                } catch (ExecutionException e) {
+                    switch (e.getCause()) {
+                        case D3sException known -> throw named(answer.getKey(), known);
+                        case Exception other -> throw other;
+                        case Error error -> throw error;
+                        case null, default -> throw e;
+                    }
+                }
+            }
+            return parts;
+        } finally {
+            // who waits for them no longer wants an answer: after a failure of one, or when this thread was interrupted
+            threads.shutdownNow();
+        }
+    }
+
+    private static D3sException named(String grader, D3sException failure) {
+        return new D3sException(failure.category(), failure.code(), "'" + grader + "': " + failure.text(), failure);
     }
 
     @Override

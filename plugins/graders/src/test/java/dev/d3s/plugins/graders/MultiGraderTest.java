@@ -4,13 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
+import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
 
 import org.junit.jupiter.api.Test;
 
 import dev.d3s.spi.ConfigProblem;
 import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
 import dev.d3s.spi.Grade;
 import dev.d3s.spi.InvalidConfigException;
 import dev.d3s.spi.RewardFunction;
@@ -57,6 +63,47 @@ class MultiGraderTest {
         try (RewardFunction multi = multi(unnamed, "grader")) {
             assertThat(multi.score(Rows.rollout("7", Map.of("answer", "7")))).isEqualTo(1);
         }
+    }
+
+    @Test
+    void shouldAskItsGradersAtTheSameTime() throws Exception {
+        CyclicBarrier barrier = new CyclicBarrier(3);
+        RewardFunction waits = rollout -> {
+            barrier.await(20, TimeUnit.SECONDS);
+            return 2;
+        };
+        try (RewardFunction multi = new MultiGrader(Map.of("a", waits, "b", waits, "c", waits),
+                Formula.parse("a + b * c"), "a + b * c")) {
+            assertThat(multi.score(Rows.rollout("", Map.of()))).isEqualTo(6);
+        }
+    }
+
+    @Test
+    void shouldInterruptTheOthersWhenOneFails() throws Exception {
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch interrupted = new CountDownLatch(1);
+        Map<String, RewardFunction> graders = new LinkedHashMap<>();
+        graders.put("fails", rollout -> {
+            begun.await();
+            throw new D3sException(ErrorCategory.EXTERNAL, "gone", "Nobody answers.");
+        });
+        graders.put("waits", rollout -> {
+            begun.countDown();
+            try {
+                Thread.sleep(Duration.ofHours(1));
+                return 0;
+            } catch (InterruptedException e) {
+                interrupted.countDown();
+                throw e;
+            }
+        });
+        try (RewardFunction multi = new MultiGrader(graders, Formula.parse("fails + waits"), "fails + waits")) {
+            assertThatThrownBy(() -> multi.score(Rows.rollout("", Map.of())))
+                .asInstanceOf(type(D3sException.class))
+                .extracting(D3sException::text)
+                .isEqualTo("'fails': Nobody answers.");
+        }
+        assertThat(interrupted.await(20, TimeUnit.SECONDS)).isTrue();
     }
 
     @Test
