@@ -139,7 +139,8 @@ public final class OutgoingRequests {
         }
         if (Arrays.stream(addresses).anyMatch(internal)) {
             throw new D3sException(ErrorCategory.USER, "address_not_allowed", "'" + host + "' port " + port
-                    + " is an address inside this server's network; whoever runs the server can allow it by adding " + host
+                    + " is an address inside this server's network; whoever runs the server can allow it by adding "
+                    + host
                     + ":" + port + " to " + SETTING + ".");
         }
         return addresses[0];
@@ -152,7 +153,8 @@ public final class OutgoingRequests {
 
     private static boolean isHttp(URI uri) {
         String scheme = uri.getScheme() == null ? "" : uri.getScheme().toLowerCase(Locale.ROOT);
-        return (scheme.equals("http") || scheme.equals("https")) && uri.getHost() != null && uri.getRawUserInfo() == null
+        return (scheme.equals("http") || scheme.equals("https")) && uri.getHost() != null
+                && uri.getRawUserInfo() == null
                 && uri.getRawFragment() == null && uri.getPort() <= 65_535;
     }
 

@@ -21,7 +21,8 @@ class InternalAddressesTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"1.1.1.1", "8.8.8.8", "172.15.255.255", "172.32.0.1", "11.0.0.1", "9.255.255.255",
-            "192.167.1.1", "192.169.0.1", "169.253.1.1", "100.63.255.255", "100.128.0.1", "128.0.0.1", "126.255.255.255",
+            "192.167.1.1", "192.169.0.1", "169.253.1.1", "100.63.255.255", "100.128.0.1", "128.0.0.1",
+            "126.255.255.255",
             "2606:4700::1111", "2a00:1450::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"})
     void shouldKnowAddressesOfTheOutside(String address) {
         assertThat(InternalAddresses.contain(InetAddress.ofLiteral(address))).isFalse();

@@ -75,7 +75,8 @@ class OutgoingRequestsTest {
     @CsvSource({"10.0.0.1,", "127.0.0.1,", "169.254.169.254,", "93.184.216.34, 10.0.0.1", "2606:4700::1111, ::1"})
     void shouldRefuseANameThatStandsForTheInside(String first, String second) {
         OutgoingRequests requests = second == null ? resolving(first) : resolving(first, second);
-        assertThat(requests.problem("http://inside.example.org/")).as("names are looked up when they are used").isNull();
+        assertThat(requests.problem("http://inside.example.org/")).as("names are looked up when they are used")
+            .isNull();
         assertThatThrownBy(() -> requests.to(URI.create("https://inside.example.org:8443/x")))
             .isInstanceOfSatisfying(D3sException.class, e -> {
                 assertThat(e.category()).isEqualTo(ErrorCategory.USER);

@@ -31,10 +31,10 @@ record FineTuningJob(String id, String object, long createdAt, @Nullable ErrorMe
     @Schema(name = "FineTuningJobHyperparameters")
     record Hyperparameters(int nEpochs, int batchSize, double learningRateMultiplier) {}
 
-    /** How far it is; ours. */
+    /** How far it is; ours. The steps are null until somebody has counted the rows that they follow from. */
     @JsonNaming(SnakeCaseStrategy.class)
     @Schema(name = "FineTuningJobProgress")
-    record Progress(int completedSteps, int totalSteps) {}
+    record Progress(int completedSteps, @Nullable Integer totalSteps) {}
 
     static FineTuningJob of(Job job) {
         Job.JobError error = job.error();
@@ -47,6 +47,6 @@ record FineTuningJob(String id, String object, long createdAt, @Nullable ErrorMe
                 job.trainedTokens(), job.spec().trainingFile(), job.spec().validationFile(),
                 Wire.seconds(job.estimatedFinish()), List.of(), job.spec().metadata(),
                 job.spec().request().path("method"), job.spec().suffix(),
-                new Progress(job.completedSteps(), job.totalSteps()));
+                new Progress(job.completedSteps(), job.spec().counted() ? job.totalSteps() : null));
     }
 }

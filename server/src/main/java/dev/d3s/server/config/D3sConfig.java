@@ -109,6 +109,13 @@ public interface D3sConfig {
         /** Largest request, with a unit: {@code 200M}, {@code 5G}. */
         @WithDefault("5G")
         MemorySize limit();
+
+        /**
+         * Data sets up to this size are checked before the answer to a job's submission; larger ones afterwards, while the job's
+         * status is {@code validating_files}.
+         */
+        @WithDefault("64M")
+        MemorySize checkedAtOnce();
     }
 
     /** Data sets on the server's own disk. */
@@ -176,6 +183,11 @@ public interface D3sConfig {
     default WebhookSettings toWebhooks() {
         return new WebhookSettings(webhooks().url().orElse(null), webhooks().secret().orElse(null),
                 webhooks().patience());
+    }
+
+    /** What is done before an answer. */
+    default RequestLimits toLimits() {
+        return new RequestLimits(files().checkedAtOnce().asLongValue());
     }
 
     /** These settings with every default filled in. */

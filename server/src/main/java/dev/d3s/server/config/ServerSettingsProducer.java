@@ -25,4 +25,10 @@ final class ServerSettingsProducer {
     static WebhookSettings webhooks(D3sConfig config) {
         return config.toWebhooks();
     }
+
+    @Produces
+    @Singleton
+    static RequestLimits limits(D3sConfig config) {
+        return config.toLimits();
+    }
 }

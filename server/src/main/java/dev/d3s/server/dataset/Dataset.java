@@ -95,6 +95,11 @@ public final class Dataset implements AutoCloseable {
         }
     }
 
+    /** About how many bytes of rows there are in a file, which may be compressed. */
+    public static long expectedSize(Path file) throws IOException {
+        return RowSource.expectedSize(file);
+    }
+
     /** Number of rows, at least 1. */
     public int size() {
         return index.size;

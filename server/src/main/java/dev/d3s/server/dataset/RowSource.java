@@ -27,6 +27,8 @@ import dev.d3s.spi.ErrorCategory;
  */
 record RowSource(FileChannel channel, @Nullable String failure) {
     private static final int BLOCK = 1 << 16;
+    /** Of compressed text. */
+    private static final int USUAL_RATIO = 5;
     /** What a working file leaves free on its disk. */
     private static final long SPACE_LEFT = 1L << 30;
     private static final long SPACE_CHECKED_EVERY = 1L << 26;
@@ -41,6 +43,11 @@ record RowSource(FileChannel channel, @Nullable String failure) {
             case GZIP -> unpacked(file);
             case PARQUET -> written(directory(file), file);
         };
+    }
+
+    /** About how many bytes of lines there are. */
+    static long expectedSize(Path file) throws IOException {
+        return Files.size(file) * (format(file) == Format.LINES ? 1 : USUAL_RATIO);
     }
 
     private static Format format(Path file) throws IOException {

@@ -136,7 +136,8 @@ final class HubConnection implements AutoCloseable {
         } catch (HttpTimeoutException e) {
             throw new IOException(uri.getHost() + " did not answer within " + settings.idle().toSeconds() + " s", e);
         } catch (ConnectException e) {
-            throw new IOException("there is no connection to " + uri.getHost() + " on port " + OutgoingRequests.port(uri),
+            throw new IOException(
+                    "there is no connection to " + uri.getHost() + " on port " + OutgoingRequests.port(uri),
                     e);
         }
     }

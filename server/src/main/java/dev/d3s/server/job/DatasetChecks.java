@@ -1,5 +1,7 @@
 package dev.d3s.server.job;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -10,6 +12,11 @@ import org.jspecify.annotations.Nullable;
 public interface DatasetChecks {
     /** Reads every row. */
     DatasetReport check(Path file, DatasetUse use);
+
+    /** How much there is to read, in bytes, as far as that can be told without reading. */
+    default long size(Path file) throws IOException {
+        return Files.size(file);
+    }
 
     /**
      * What a job wants of a dataset.

@@ -113,7 +113,7 @@ public class FileService {
     /** Deletes row and content, unless a job that has not ended needs them. */
     public void delete(Caller caller, String id) {
         UploadedFile file = file(caller, id);
-        for (Job job : stores.jobs.withStatus(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)) {
+        for (Job job : stores.jobs.withStatus(JobStatus.unfinished())) {
             if (job.spec().trainingFile().equals(id) || id.equals(job.spec().validationFile())) {
                 throw new ConflictException("file_in_use", "The file '" + id + "' is needed by job '" + job.id()
                         + "', which is " + job.status().key() + "; cancel the job first.");

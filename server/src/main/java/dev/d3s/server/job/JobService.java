@@ -1,5 +1,6 @@
 package dev.d3s.server.job;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
@@ -17,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
 import dev.d3s.server.job.DatasetChecks.DatasetUse;
@@ -29,6 +31,7 @@ import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.training.Training;
 import dev.d3s.server.training.TrainingSettings;
+import dev.d3s.spi.D3sException;
 
 /**
  * Everything one can do with jobs. Thread-safe; {@link #start} and {@link #close} belong to whoever made it.
@@ -42,48 +45,65 @@ public class JobService implements AutoCloseable {
     private final PluginRegistry plugins;
     private final Checks checks;
     private final JobQueue queue;
+    private final FileValidation validation;
+    private final long checkedAtOnce;
     private volatile boolean closed;
 
     @Inject
     JobService(Stores stores, ServerSettings settings, ModelCatalog models, FileService files, Training training,
-            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks, JobPlans plans) {
+            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks, JobPlans plans,
+            RequestLimits limits) {
         this.stores = stores;
         this.models = models;
         this.feed = new EventFeed(stores.events, signal, settings.heartbeat());
         this.plugins = plugins;
         this.checks = new Checks(models, files, modelChecks, datasetChecks, plans);
         this.queue = new JobQueue(stores, models, files, signal, training);
+        this.validation = new FileValidation(stores.validations, organization -> reader(Caller.server(organization)),
+                this::changed);
+        this.checkedAtOnce = limits.checkedAtOnce();
+    }
+
+    private void changed() {
+        signal.raise();
+        queue.wake();
     }
 
     /** Marks what a former process left running as interrupted, then begins to run queued jobs. */
     public void start() {
         queue.markInterrupted();
         queue.start();
+        validation.start();
     }
 
     /** Pauses the running job after a checkpoint and ends live event streams. */
     @Override
     public void close() {
         closed = true;
+        validation.close();
         queue.close();
         feed.close();
     }
 
     /**
-     * Queues a job.
+     * Queues a job, once its files are checked: small ones here, large ones later.
      *
      * @param request as in {@code POST /v1/fine_tuning/jobs}
      * @throws InvalidRequestException with every mistake
      */
     public Job create(Caller caller, JsonNode request) {
-        JobSpecReader.Planned planned = reader(caller).plan(request);
-        JobSpec spec = planned.spec();
-        MemoryPlan plan = planned.plan();
+        JobSpecReader.Planned planned = reader(caller).plan(request, checkedAtOnce);
         String id = stores.identifiers.next("ftjob");
-        stores.jobs.insert(id, caller.organization(), spec, "The job is queued: " + spec.settings().steps() + " steps from model "
-                + spec.model() + "." + (plan == null ? "" : " " + plan.sentence()));
-        signal.raise();
-        queue.wake();
+        if (planned.unchecked()) {
+            stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.VALIDATING_FILES,
+                    "The job's files are large: they are checked before it is queued.");
+            signal.raise();
+            validation.wake();
+        } else {
+            stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.QUEUED,
+                    FileValidation.queued(planned));
+            changed();
+        }
         return job(caller, id);
     }
 
@@ -134,26 +154,28 @@ public class JobService implements AutoCloseable {
 
     /** Ends a job: at once when it waits, after a checkpoint when it runs. */
     public Job cancel(Caller caller, String id) {
-        return end(caller, id, JobStatus.CANCELLED, Set.of(JobStatus.QUEUED, JobStatus.PAUSED), JobRun.Stop.CANCEL,
-                "The job was cancelled.", "The job will be cancelled after a checkpoint.");
+        return end(caller, id, JobStatus.Action.CANCEL, JobStatus.CANCELLED, JobRun.Stop.CANCEL, "The job was cancelled.",
+                "The job will be cancelled after a checkpoint.");
     }
 
     /** Stops a job so that it can go on later: at once when it waits, after a checkpoint when it runs. */
     public Job pause(Caller caller, String id) {
-        return end(caller, id, JobStatus.PAUSED, Set.of(JobStatus.QUEUED), JobRun.Stop.PAUSE,
+        return end(caller, id, JobStatus.Action.PAUSE, JobStatus.PAUSED, JobRun.Stop.PAUSE,
                 "The job is paused; " + JobRun.howToResume(id), "The job will pause after a checkpoint.");
     }
 
-    private Job end(Caller caller, String id, JobStatus to, Set<JobStatus> waiting, JobRun.Stop stop, String done, String requested) {
+    private Job end(Caller caller, String id, JobStatus.Action action, JobStatus to, JobRun.Stop stop,
+            String done, String requested) {
         job(caller, id);
-        if (!stores.jobs.move(id, waiting, to, Level.INFO, done)) {
-            if (queue.stop(id, stop)) {
-                stores.jobs.note(id, Level.INFO, requested);
-            } else if (!stores.jobs.move(id, Set.of(JobStatus.RUNNING), to, Level.WARN, done)) {
-                // (a job that is running without a run is one whose end could not be stored)
-                throw new ConflictException("invalid_status", "The job '" + id + "' is " + job(caller, id).status().key()
-                        + ", so it cannot become " + to.key() + ".");
-            }
+        Set<JobStatus> waiting = JobStatus.allowing(action);
+        waiting.remove(JobStatus.RUNNING);
+        if (stores.jobs.move(id, waiting, to, Level.INFO, done)) {
+            validation.stop(id);
+        } else if (queue.stop(id, stop)) {
+            stores.jobs.note(id, Level.INFO, requested);
+        } else if (!stores.jobs.move(id, Set.of(JobStatus.RUNNING), to, Level.WARN, done)) {
+            // (a job that is running without a run is one whose end could not be stored)
+            throw refused(job(caller, id), action);
         }
         signal.raise();
         return job(caller, id);
@@ -161,15 +183,28 @@ public class JobService implements AutoCloseable {
 
     /** Queues a paused or failed job again; it goes on after its last checkpoint. */
     public Job resume(Caller caller, String id) {
-        Job job = job(caller, id);
-        if (!stores.jobs.move(id, Set.of(JobStatus.PAUSED, JobStatus.FAILED), JobStatus.QUEUED, Level.INFO,
-                "The job is queued again.")) {
-            throw new ConflictException("invalid_status", "The job '" + id + "' is " + job.status().key()
-                    + "; only a paused or failed job can be resumed.");
+        job(caller, id);
+        boolean unchecked = stores.validations.contains(id);
+        if (!stores.jobs.move(id, JobStatus.allowing(JobStatus.Action.RESUME),
+                unchecked ? JobStatus.VALIDATING_FILES : JobStatus.QUEUED, Level.INFO,
+                unchecked ? "The job's files are checked again." : "The job is queued again.")) {
+            throw refused(job(caller, id), JobStatus.Action.RESUME);
         }
-        signal.raise();
-        queue.wake();
+        changed();
+        validation.wake();
         return job(caller, id);
+    }
+
+    private static ConflictException refused(Job job, JobStatus.Action action) {
+        String possible = job.status()
+            .actions()
+            .stream()
+            .map(JobStatus.Action::done)
+            .collect(Collectors.joining(" or "));
+        return new ConflictException("invalid_status", "The job '" + job.id() + "' is " + job.status().key()
+                + ", so it cannot be " + action.done() + (possible.isEmpty()
+                        ? "; it has ended and stays as it is."
+                        : "; it can be " + possible + "."));
     }
 
     /**
@@ -297,6 +332,16 @@ public class JobService implements AutoCloseable {
         @Override
         public Optional<Path> file(String id) {
             return checks.files().data(caller, id);
+        }
+
+        @Override
+        public long datasetSize(String id) {
+            try {
+                Optional<Path> path = checks.files().data(caller, id);
+                return path.isEmpty() ? 0 : checks.datasetChecks().size(path.get());
+            } catch (IOException | D3sException e) {
+                return 0; // who reads the file says what is wrong
+            }
         }
 
         @Override

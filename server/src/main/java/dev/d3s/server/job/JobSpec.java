@@ -4,6 +4,7 @@ import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.planning.EngineSettings;
@@ -28,6 +29,12 @@ public record JobSpec(String model, String trainingFile, @Nullable String valida
         TrainingSettings settings, @Nullable EngineSettings engines, ObjectNode request) {
     public JobSpec {
         metadata = Map.copyOf(metadata);
+    }
+
+    /** Whether the number of steps is known: not where it depends on rows that nobody has counted yet. */
+    public boolean counted() {
+        JsonNode method = request.path("method");
+        return method.path(method.path("type").asText()).path("d3s").has("steps");
     }
 
     /** What OpenAI's format calls the hyperparameters of a job. */

@@ -89,6 +89,11 @@ final class JobSpecReader {
 
         DatasetReport dataset(Path file, DatasetUse use);
 
+        /** About how many bytes of rows a file has; 0 when there is none. */
+        default long datasetSize(String id) {
+            return 0;
+        }
+
         /** See {@link JobPlans}. */
         default Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
                 EngineWishes wishes) {
@@ -100,8 +105,9 @@ final class JobSpecReader {
      * A job that was read.
      *
      * @param plan of its memory; {@code null} where none was made
+     * @param unchecked whether it has data sets that are still to be checked; its specification is then the request as it was made
      */
-    record Planned(JobSpec spec, @Nullable MemoryPlan plan) {}
+    record Planned(JobSpec spec, @Nullable MemoryPlan plan, boolean unchecked) {}
 
     /**
      * Reads a request.
@@ -114,6 +120,15 @@ final class JobSpecReader {
 
     /** The same, with what its memory is expected to be. */
     Planned plan(JsonNode body) {
+        return plan(body, Long.MAX_VALUE);
+    }
+
+    /**
+     * The same, leaving large data sets to be checked later, and with them everything that depends on their rows.
+     *
+     * @param checkedAtOnce bytes of a data set that is not large
+     */
+    Planned plan(JsonNode body, long checkedAtOnce) {
         if (!(body instanceof ObjectNode given)) {
             throw new InvalidRequestException(List.of(new Mistake(null, "invalid_type",
                     "The request must be a JSON object with at least 'model', 'training_file' and 'method'.")));
@@ -148,7 +163,7 @@ final class JobSpecReader {
                     "Write hyperparameters into 'method." + Section.word(type) + ".hyperparameters'.");
         }
 
-        Files files = new Files(request, trainingFile, validationFile, modelDirectory);
+        Files files = new Files(request, trainingFile, validationFile, modelDirectory, checkedAtOnce);
         Read result = switch (type) {
             case REINFORCEMENT -> reinforcement(details, files);
             case SUPERVISED -> supervised(details, files);
@@ -158,6 +173,10 @@ final class JobSpecReader {
         request.finish();
         if (!request.mistakes().isEmpty() || modelDirectory == null) {
             throw new InvalidRequestException(request.mistakes());
+        }
+        if (files.unchecked) {
+            return new Planned(new JobSpec(model, trainingFile, validationFile, seed, suffix, metadata,
+                    result.hyperparameters(), result.settings(), null, given.deepCopy().put("seed", seed)), null, true);
         }
         EngineSettings engines = result.wishes().complete();
         MemoryPlan plan = null;
@@ -175,7 +194,7 @@ final class JobSpecReader {
             ResourcesReader.write(engines, (ObjectNode) details.expanded().path("d3s"));
         }
         return new Planned(new JobSpec(model, trainingFile, validationFile, seed, suffix, metadata,
-                result.hyperparameters(), result.settings(), engines, request.expanded()), plan);
+                result.hyperparameters(), result.settings(), engines, request.expanded()), plan, false);
     }
 
     /** The kinds of training. */
@@ -250,7 +269,7 @@ final class JobSpecReader {
                 temperature);
         int checkpointInterval = checkpointInterval(d3s);
         int rows = files.check(false, maxTokens, false, maxTokens);
-        int steps = steps(d3s, epochs, rows, batchSize);
+        int steps = steps(d3s, epochs, files, rows, batchSize);
         RecordingSettings recording = recording(d3s, steps);
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
@@ -278,7 +297,7 @@ final class JobSpecReader {
         int checkpointInterval = checkpointInterval(d3s);
         // completions are imitated in training; in evaluation they are generated, and a grader needs none to compare with
         int rows = files.check(true, 0, grader == null, maxTokens);
-        int steps = steps(d3s, epochs, rows, batchSize);
+        int steps = steps(d3s, epochs, files, rows, batchSize);
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new SupervisedSettings(steps, batchSize, maxTokens, policy, optimizer, evaluation, checkpointInterval,
@@ -288,7 +307,10 @@ final class JobSpecReader {
 
     // ---------------------------------------------------------------- parts of both
 
-    private static int steps(Section d3s, int epochs, int rows, int batchSize) {
+    private int steps(Section d3s, int epochs, Files files, int rows, int batchSize) {
+        if ((stored || files.unchecked) && d3s.given("steps") == null) {
+            return 1; // nobody has counted the rows yet, so that this is not written down
+        }
         long needed = Math.ceilDiv((long) epochs * rows, batchSize);
         return d3s.whole("steps", Math.clamp(needed, 1, MOST_STEPS), 1, MOST_STEPS);
     }
@@ -401,11 +423,14 @@ final class JobSpecReader {
         return interval;
     }
 
-    private static RecordingSettings recording(Section d3s, int steps) {
+    private RecordingSettings recording(Section d3s, int steps) {
         Section recording = d3s.section("recording");
         RecordingSettings settings = new RecordingSettings(
                 recording.whole("interval", RecordingSettings.intervalFor(steps), 0, MOST_STEPS),
                 recording.whole("groups", 2, 1, 64));
+        if (stored && d3s.given("steps") == null && recording.given("interval") == null) {
+            recording.expanded().remove("interval"); // it depends on the steps
+        }
         recording.finish();
         return settings;
     }
@@ -477,13 +502,17 @@ final class JobSpecReader {
         private final String trainingFile;
         private final @Nullable String validationFile;
         private final @Nullable Path model;
+        private final long checkedAtOnce;
         private Lengths lengths = Lengths.UNKNOWN;
+        private boolean unchecked;
 
-        Files(Section request, String trainingFile, @Nullable String validationFile, @Nullable Path model) {
+        Files(Section request, String trainingFile, @Nullable String validationFile, @Nullable Path model,
+                long checkedAtOnce) {
             this.request = request;
             this.trainingFile = trainingFile;
             this.validationFile = validationFile;
             this.model = model;
+            this.checkedAtOnce = checkedAtOnce;
         }
 
         /**
@@ -504,6 +533,10 @@ final class JobSpecReader {
         }
 
         private int check(String member, String id, DatasetUse use) {
+            if (references.datasetSize(id) > checkedAtOnce) {
+                unchecked = true;
+                return 1;
+            }
             DatasetReport report = report(request, member, id, use, references);
             lengths = lengths.max(report.lengths());
             return Math.max(1, report.rows());

@@ -48,16 +48,19 @@ final class JobStore {
         this.specs = specs;
     }
 
-    /** Stores a new job, queued. */
-    void insert(String id, String organization, JobSpec spec, String message) {
+    /** Stores a new job, queued or with data sets that are to be checked first. */
+    void insert(String id, String organization, JobSpec spec, JobStatus status, String message) {
         database.change(connection -> {
             ObjectNode metadata = JSON.createObjectNode();
             spec.metadata().forEach((key, value) -> metadata.put(key, value));
             Database.execute(connection,
                     "insert into job (id, organization, created_at, status, request, metadata, total_steps) "
                             + "values (?, ?, ?, ?, ?, ?, ?)",
-                    id, organization, System.currentTimeMillis(), JobStatus.QUEUED.key(), spec.request().toString(),
+                    id, organization, System.currentTimeMillis(), status.key(), spec.request().toString(),
                     metadata.toString(), spec.settings().steps());
+            if (status == JobStatus.VALIDATING_FILES) {
+                ValidationStore.insert(connection, id);
+            }
             events.append(connection, id, Level.INFO, Content.MESSAGE, message, null);
         });
     }
@@ -175,6 +178,9 @@ final class JobStore {
 
     /** @param error why; {@code null} for no error */
     boolean move(String id, Set<JobStatus> from, JobStatus to, Level level, String message, @Nullable JobError error) {
+        if (!from.stream().allMatch(status -> status.next().contains(to))) {
+            throw new IllegalArgumentException("No job goes from " + from + " to " + to + ".");
+        }
         return database.transaction(connection -> {
             String in = from.stream().map(status -> "'" + status.key() + "'").collect(Collectors.joining(", "));
             int rows = Database.execute(connection,

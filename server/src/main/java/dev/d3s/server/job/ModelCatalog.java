@@ -149,7 +149,7 @@ public class ModelCatalog {
 
     /** @throws ConflictException when a job that has not ended made the model or begins with it, or an evaluation needs it */
     void refuseWhileNeeded(Model model) {
-        for (Job job : stores.jobs.withStatus(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)) {
+        for (Job job : stores.jobs.withStatus(JobStatus.unfinished())) {
             boolean starts = any(Caller.server(job.organization()), job.spec().model())
                 .filter(start -> start.directory().equals(model.directory()))
                 .isPresent();

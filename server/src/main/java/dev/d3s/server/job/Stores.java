@@ -18,6 +18,7 @@ class Stores {
     final CheckpointStore checkpoints;
     final FileStore files;
     final JobStore jobs;
+    final ValidationStore validations;
     final ModelStore models;
     final EvalStore evals;
     final WebhookOutbox outbox;
@@ -33,6 +34,7 @@ class Stores {
         checkpoints = new CheckpointStore(database);
         files = new FileStore(database);
         jobs = new JobStore(database, events, metrics, rollouts, outbox, specs::read);
+        validations = new ValidationStore(database, events, outbox);
         models = new ModelStore(database);
         evals = new EvalStore(database, outbox, request -> EvalSpecReader.ofStored(plugins).read(request).spec());
     }

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 
+import dev.d3s.server.dataset.Dataset;
 import dev.d3s.server.dataset.RowEncoder;
 import dev.d3s.server.dataset.RowKind;
 import dev.d3s.server.dataset.TokenizedDataset;
@@ -34,6 +35,11 @@ final class DatasetReader implements DatasetChecks {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    @Override
+    public long size(Path file) throws IOException {
+        return Dataset.expectedSize(file);
     }
 
     private static DatasetReport report(TokenizedDataset.Report found) {

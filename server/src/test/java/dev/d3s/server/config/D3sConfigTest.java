@@ -44,6 +44,7 @@ class D3sConfigTest {
     private static final String DEFAULTS = """
             d3s.data.directory=
             d3s.events.heartbeat=PT15S
+            d3s.files.checked-at-once=64M
             d3s.files.limit=5G
             d3s.home=${user.home}/.d3s
             d3s.hub.endpoint=${HF_ENDPOINT:https://huggingface.co}
@@ -73,6 +74,7 @@ class D3sConfigTest {
             Map.entry("d3s.hub.endpoint", "https://hub.example.org/"), Map.entry("d3s.hub.token", "hf_secret"),
             Map.entry("d3s.plugins.directory", "/data/plugins"), Map.entry("d3s.plugins.timeout", "PT2M"),
             Map.entry("d3s.network.allow", "127.0.0.1:8000,judge:80"), Map.entry("d3s.files.limit", "200M"),
+            Map.entry("d3s.files.checked-at-once", "1M"),
             Map.entry("d3s.data.directory", "/data/sets"), Map.entry("d3s.memory.limit", "20G"),
             Map.entry("d3s.memory.reserve", "1G"), Map.entry("d3s.events.heartbeat", "PT3S"),
             Map.entry("d3s.serving.slots", "8"), Map.entry("d3s.serving.memory", "512M"),
@@ -84,7 +86,7 @@ class D3sConfigTest {
 
     /** Everything that the server reads. */
     private static List<Object> settings(D3sConfig config) {
-        return List.of(config.toSettings(), config.toServing(), config.toWebhooks().toString(),
+        return List.of(config.toSettings(), config.toServing(), config.toLimits(), config.toWebhooks().toString(),
                 config.toWebhooks().key());
     }
 
@@ -105,6 +107,7 @@ class D3sConfigTest {
             .isEqualTo(ServingSettings.DEFAULT);
         assertThat(config.toWebhooks()).isEqualTo(new WebhookSettings(null, null, Duration.ofDays(3)))
             .isEqualTo(WebhookSettings.NONE);
+        assertThat(config.toLimits()).isEqualTo(RequestLimits.DEFAULT);
     }
 
     @Test
@@ -114,6 +117,7 @@ class D3sConfigTest {
         D3sConfig config = config(OTHERS);
 
         assertThat(config.toServing()).isEqualTo(new ServingSettings(8, 512L << 20, 9, 0.25));
+        assertThat(config.toLimits()).isEqualTo(new RequestLimits(1L << 20));
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
                 Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
                 new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),

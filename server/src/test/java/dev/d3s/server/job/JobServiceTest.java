@@ -149,7 +149,7 @@ class JobServiceTest {
             .containsExactly(0);
         assertThat(server.training.requests).hasSize(1);
         assertThatThrownBy(() -> server.jobs.cancel(TestServer.CALLER, running.id())).isInstanceOf(ConflictException.class)
-            .hasMessage("The job '" + running.id() + "' is cancelled, so it cannot become cancelled.");
+            .hasMessage("The job '" + running.id() + "' is cancelled, so it cannot be cancelled; it has ended and stays as it is.");
     }
 
     @Test

@@ -8,6 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.ServiceLoader;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 import jakarta.enterprise.inject.Alternative;
 import jakarta.inject.Singleton;
@@ -45,6 +48,38 @@ public class TestCatalogs implements ModelChecks, DatasetChecks, JobPlans {
 
     private volatile List<String> problemsBesideWeights = List.of();
 
+    private volatile CountDownLatch gate = new CountDownLatch(0);
+    private volatile CountDownLatch held = new CountDownLatch(1);
+    volatile CountDownLatch interrupted = new CountDownLatch(1);
+
+    /** Stops every check of a data set until {@link #letGo}. */
+    void hold() {
+        held = new CountDownLatch(1);
+        interrupted = new CountDownLatch(1);
+        gate = new CountDownLatch(1);
+    }
+
+    void letGo() {
+        gate.countDown();
+    }
+
+    /** Waits until a check stands at the gate. */
+    void awaitHeld() throws InterruptedException {
+        if (!held.await(20, TimeUnit.SECONDS)) {
+            throw new AssertionError("No data set is checked.");
+        }
+    }
+
+    private void waitAtGate() {
+        held.countDown();
+        try {
+            gate.await();
+        } catch (InterruptedException e) {
+            interrupted.countDown();
+            throw new CancellationException("interrupted");
+        }
+    }
+
     /** Lets every model whose weights are to be downloaded have this problem. */
     void unusable(String problem) {
         problemsBesideWeights = List.of(problem);
@@ -78,6 +113,7 @@ public class TestCatalogs implements ModelChecks, DatasetChecks, JobPlans {
     /** A token is a character; the context is config.json's. */
     @Override
     public DatasetReport check(Path file, DatasetUse use) {
+        waitAtGate();
         try {
             List<String> problems = new ArrayList<>();
             List<String> lines = Files.readAllLines(file);

@@ -22,6 +22,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.config.MemorySettings;
 import dev.d3s.server.config.ModelSources;
+import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.hub.Hub;
 import dev.d3s.server.hub.HubSettings;
@@ -69,7 +70,7 @@ final class TestServer implements AutoCloseable {
         hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
         registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
         jobs = new JobService(stores, settings, models, files, training, plugins, catalogs,
-                catalogs, catalogs);
+                catalogs, catalogs, new RequestLimits(1000));
         evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs);
     }
 
