@@ -115,6 +115,17 @@ final class Checkpoints {
         }
         replaced.filter(old -> !old.directory().equals(name))
             .ifPresent(old -> delete(models.checkpointDirectory(old)));
+        retire(job, step);
+    }
+
+    /** Deletes what the newest checkpoint makes superfluous. */
+    private void retire(Job job, int newest) {
+        for (Checkpoint old : stores.checkpoints.latestFirst(job.id())) {
+            if (old.interim() && old.step() < newest && !models.needed(models.checkpointDirectory(old))) {
+                stores.database.change(connection -> stores.checkpoints.delete(connection, old));
+                delete(models.checkpointDirectory(old));
+            }
+        }
     }
 
     /**

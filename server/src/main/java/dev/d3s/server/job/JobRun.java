@@ -124,9 +124,10 @@ final class JobRun implements TrainingObserver {
             }
             return switch (reason) {
                 case CANCEL -> record::cancelled;
-                case PAUSE -> () -> record.paused(Level.INFO, "The job is paused; " + howToResume(job.id()));
+                case PAUSE -> () -> record.paused(Level.INFO,
+                        "The job is paused; " + howToResume(job.id()) + repeated(e));
                 case SHUTDOWN -> () -> record.paused(Level.WARN,
-                        "The job was interrupted because the server stopped; " + howToResume(job.id()));
+                        "The job was interrupted because the server stopped; " + howToResume(job.id()) + repeated(e));
                 case null -> failure(new JobError("internal_error",
                         "The training stopped although nobody asked for it.", null), e);
             };
@@ -158,6 +159,14 @@ final class JobRun implements TrainingObserver {
             LOG.errorf(cause, "Job %s failed: %s", job.id(), error.message());
         }
         return () -> record.failed(error);
+    }
+
+    private static String repeated(TrainingStopped stopped) {
+        int from = stopped.repeatsFrom();
+        return from < 0
+                ? ""
+                : " It stopped between the updates of a step, so it goes "
+                        + (from == 0 ? "back to its beginning." : "back to the checkpoint after step " + from + ".");
     }
 
     static String howToResume(String job) {
@@ -209,10 +218,21 @@ final class JobRun implements TrainingObserver {
     }
 
     @Override
+    public void interim(int completedSteps, Map<String, Double> metrics, CheckpointContent content)
+            throws IOException {
+        write(completedSteps, metrics, true, content);
+    }
+
+    @Override
     public void checkpoint(int completedSteps, Map<String, Double> metrics, CheckpointContent content)
             throws IOException {
-        checkpoints.write(record, job, completedSteps, ModelCatalog.checkpointId(model, completedSteps), metrics, false,
-                content);
+        write(completedSteps, metrics, false, content);
+    }
+
+    private void write(int completedSteps, Map<String, Double> metrics, boolean interim, CheckpointContent content)
+            throws IOException {
+        checkpoints.write(record, job, completedSteps, ModelCatalog.checkpointId(model, completedSteps), metrics,
+                interim, content);
         lastCheckpoint = completedSteps;
         signal.raise();
     }

@@ -235,6 +235,16 @@ public final class Grading implements AutoCloseable {
         }
 
         /**
+         * The same for a caller who may be told to stop.
+         *
+         * @param cancelled asked all the time
+         * @throws CancellationException when cancelled or interrupted; what still waits is then forgotten
+         */
+        public Grades await(BooleanSupplier cancelled) {
+            return await(cancelled, true);
+        }
+
+        /**
          * Waits like {@link #await}, for an evaluation: that nothing could be graded is an outcome like another, and waiting
          * ends when nobody wants the grades any more.
          *
@@ -243,6 +253,10 @@ public final class Grading implements AutoCloseable {
          * @throws D3sException when too many scorings hang
          */
         public Grades awaitEach(BooleanSupplier cancelled) {
+            return await(cancelled, false);
+        }
+
+        private Grades await(BooleanSupplier cancelled, boolean some) {
             synchronized (lock) {
                 boolean unwanted = cancelled.getAsBoolean();
                 try {
@@ -263,7 +277,7 @@ public final class Grading implements AutoCloseable {
                 if (open > 0) {
                     throw hanging();
                 }
-                return grades(false);
+                return grades(some);
             }
         }
 

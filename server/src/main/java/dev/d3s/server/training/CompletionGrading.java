@@ -1,7 +1,6 @@
 package dev.d3s.server.training;
 
 import java.util.List;
-import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 import dev.d3s.server.dataset.TokenizedRow;
@@ -58,12 +57,7 @@ final class CompletionGrading implements GenerationListener {
 
     /** Rewards by group, NaN where a grader failed. */
     Grades await() {
-        try {
-            return round.await();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CancellationException("Interrupted while waiting for the grader");
-        }
+        return round.await(stopRequested);
     }
 
     private RewardInput input(TokenizedRow row, Completion completion) {

@@ -63,17 +63,23 @@ public final class EngineTraining implements Training {
         if (checkpoint != null) {
             observer.message("Continuing after step " + (start.completedSteps() - 1) + ".");
         }
-        EngineTraining planned = planned(request);
-        return switch (request.settings()) {
-            case ReinforcementSettings settings -> planned.reinforcement(request, settings, start, observer);
-            case SupervisedSettings settings -> planned.supervised(request, settings, start, observer);
-        };
+        EngineTraining planned = planned(request, observer);
+        try {
+            return switch (request.settings()) {
+                case ReinforcementSettings settings -> planned.reinforcement(request, settings, start, observer);
+                case SupervisedSettings settings -> planned.supervised(request, settings, start, observer);
+            };
+        } catch (CancellationException e) {
+            // while the run was still opening what it needs
+            throw new TrainingStopped(e);
+        }
     }
 
-    /** With engines that use the machine as it was planned for this run. */
-    private EngineTraining planned(TrainingRequest request) {
+    /** With engines that use the machine as it was planned for this run, and stop when it is to. */
+    private EngineTraining planned(TrainingRequest request, TrainingObserver observer) {
         EngineSettings settings = request.engines();
-        return settings == null ? this : new EngineTraining(engines.with(settings), plugins);
+        Engines mine = engines.until(observer::stopRequested);
+        return new EngineTraining(settings == null ? mine : mine.with(settings), plugins, policies);
     }
 
     private TrainingTotals reinforcement(TrainingRequest request, ReinforcementSettings settings, TrainingState start,
@@ -94,7 +100,7 @@ public final class EngineTraining implements Training {
                     prompts.longest + settings.maxTokens(), completions * settings.maxTokens(),
                     start.refreshMode())) {
                 Evaluation evaluation = new Evaluation(prompts.evaluation, settings.evaluation(), request.seed(),
-                        rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
+                        rolloutEngine, policy, tokenizer, grading, settings.maxTokens(), observer::stopRequested);
                 SelectionSettings rollouts = settings.rollouts();
                 SelectionSettings tokens = settings.tokens();
                 RolloutLevel rolloutLevel = new RolloutLevel(
@@ -145,7 +151,7 @@ public final class EngineTraining implements Training {
                             * settings.maxTokens(),
                     start.refreshMode())) {
                 Evaluation evaluation = new Evaluation(prompts.evaluation, settings.evaluation(), request.seed(),
-                        rolloutEngine, policy, tokenizer, grading, settings.maxTokens());
+                        rolloutEngine, policy, tokenizer, grading, settings.maxTokens(), observer::stopRequested);
                 RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
                         rolloutEngine.refreshMode());
                 return saved(progress,

@@ -1,5 +1,7 @@
 package dev.d3s.server.training;
 
+import java.util.function.BooleanSupplier;
+
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelConfig;
@@ -32,6 +34,17 @@ public interface Engines {
      */
     RolloutEngine rollouts(ModelConfig config, Weights live, int maxSequenceLength, long tokensPerRefresh,
             @Nullable RefreshMode mode);
+
+    /**
+     * The same engines for a run that may be told to stop: what they do is then abandoned between two micro-steps (a decode
+     * step, a micro-batch) with a {@link java.util.concurrent.CancellationException}. An update that is abandoned has changed
+     * nothing.
+     *
+     * @param stopRequested asked often, on the engines' threads
+     */
+    default Engines until(BooleanSupplier stopRequested) {
+        return this;
+    }
 
     /** The same engines, which use the machine like this. */
     default Engines with(EngineSettings settings) {

@@ -1,6 +1,7 @@
 package dev.d3s.server.training;
 
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 import dev.d3s.server.dataset.TokenizedRow;
@@ -39,13 +40,16 @@ final class Evaluation {
     private final Tokenizer tokenizer;
     private final Grading grading;
     private final int maxTokens;
+    private final BooleanSupplier stopRequested;
 
     /**
      * @param rows none to evaluate nothing
      * @param seed the job's
+     * @param stopRequested abandons an evaluation with a {@link java.util.concurrent.CancellationException}
      */
     Evaluation(List<TokenizedRow> rows, EvaluationSettings settings, long seed, RolloutEngine rolloutEngine,
-            LogprobScorer policy, Tokenizer tokenizer, Grading grading, int maxTokens) {
+            LogprobScorer policy, Tokenizer tokenizer, Grading grading, int maxTokens,
+            BooleanSupplier stopRequested) {
         this.rows = rows;
         this.settings = settings;
         this.seed = seed;
@@ -54,6 +58,7 @@ final class Evaluation {
         this.tokenizer = tokenizer;
         this.grading = grading;
         this.maxTokens = maxTokens;
+        this.stopRequested = stopRequested;
     }
 
     /** Reports step -1: what the policy can do before it is trained. */
@@ -67,8 +72,8 @@ final class Evaluation {
 
     /**
      * Adds {@link Metric#ACCURACY}, the scores of sampled completions where there are some, and, where rows have completions,
-     * {@link Metric#VALIDATION_LOSS}. Runs to its end even when the job is to stop: the step it belongs to has changed the
-     * weights and must be completed.
+     * {@link Metric#VALIDATION_LOSS}. The same weights give the same figures, so an abandoned one can be made anew by the run
+     * that goes on.
      */
     void run(StepMetrics metrics) {
         if (rows.isEmpty()) {
@@ -92,7 +97,7 @@ final class Evaluation {
 
     /** @return {@code [rows][n]}, NaN where a grader failed */
     private double[][] rewards(int n, SamplingSettings sampling) {
-        CompletionGrading graded = new CompletionGrading(grading, rows, tokenizer, () -> false);
+        CompletionGrading graded = new CompletionGrading(grading, rows, tokenizer, stopRequested);
         int atOnce = Math.max(1, COMPLETIONS_AT_ONCE / n);
         for (int first = 0; first < rows.size(); first += atOnce) {
             List<GenerationRequest> requests = IntStream.range(first, Math.min(rows.size(), first + atOnce))

@@ -31,7 +31,8 @@ import dev.d3s.server.selection.MiniBatches;
  * correction's.
  *
  * <p>
- * A request to stop is not looked at between the updates of a step: a checkpoint lies between steps.
+ * A request to stop abandons an update between two micro-batches. Where an earlier update of the step has changed the weights
+ * already, the run goes back to its last checkpoint: a checkpoint lies between steps.
  */
 final class PolicyUpdates {
     private final ReinforcementSettings settings;

@@ -26,6 +26,7 @@ import dev.d3s.server.rollout.RolloutIdentity;
 import dev.d3s.server.rollout.SamplingSettings;
 import dev.d3s.server.selection.KeptRollouts;
 import dev.d3s.server.selection.KeptTokens;
+import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.selection.RolloutLevel;
 import dev.d3s.server.selection.TokenLevel;
 import dev.d3s.spi.RolloutBatch;
@@ -84,6 +85,7 @@ final class ReinforcementTraining {
     }
 
     TrainingTotals run() throws TrainingStopped, IOException {
+        progress.evaluateLast(parts.evaluation());
         if (progress.completedSteps() == 0) {
             parts.evaluation().beforeTraining(settings.steps(), observer);
         }
@@ -144,14 +146,16 @@ final class ReinforcementTraining {
                 .set(Metric.LEARNING_RATE, optimizer.learningRate())
                 .set(Metric.TOKENS_PER_SECOND, rollouts.tokenCount() / clock.total())
                 .set(Metric.POLICY_VERSION, parts.policy().version());
+            progress.selected(SelectorMemories.of(parts.rolloutLevel(), parts.tokenLevel()));
+            // a few rollouts, so that people can see what was kept and dropped
+            List<RecordedRollout> recorded = recording.of(step,
+                    new RolloutRecording.Step(rows, rollouts, grades, advantages, kept, candidates, tokens));
             if (progress.evaluationDue(step, settings.evaluation())) {
+                progress.evaluating(step, metrics, clock, recorded);
                 parts.evaluation().run(metrics);
                 clock.charge(Metric.SECONDS_EVAL);
             }
-            progress.selected(SelectorMemories.of(parts.rolloutLevel(), parts.tokenLevel()));
-            // a few rollouts, so that people can see what was kept and dropped
-            progress.completed(step, metrics, clock, recording.of(step,
-                    new RolloutRecording.Step(rows, rollouts, grades, advantages, kept, candidates, tokens)));
+            progress.completed(step, metrics, clock, recorded);
         }
         return progress.totals();
     }

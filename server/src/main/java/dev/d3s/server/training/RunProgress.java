@@ -41,6 +41,14 @@ final class RunProgress {
     private double checkpointSeconds;
     private boolean updating;
     private SelectorMemories memory;
+    /** Totals after the last completed step: those of one that is abandoned count again when it is repeated. */
+    private TrainingTotals completedTotals;
+    private Map<String, Double> lastMetrics = Map.of();
+    private @Nullable Map<String, Double> unevaluated;
+    private @Nullable Pending pending;
+
+    /** A step that has done all but its evaluation. */
+    private record Pending(int step, StepMetrics metrics, PhaseClock clock, List<RecordedRollout> rollouts) {}
 
     RunProgress(TrainingObserver observer, Policy policy, Path tokenizerSource, TrainingSettings settings,
             TrainingState start, @Nullable RefreshMode refreshMode) {
@@ -55,6 +63,8 @@ final class RunProgress {
         this.trainedTokens = start.trainedTokens();
         this.generatedTokens = start.generatedTokens();
         this.memory = start.memory();
+        this.completedTotals = totals();
+        this.unevaluated = start.unevaluated();
     }
 
     int completedSteps() {
@@ -89,10 +99,42 @@ final class RunProgress {
         }
     }
 
-    /** Saves what the run has when a step was abandoned half way; its caller throws the result. */
+    /**
+     * Saves what the run has when a step was abandoned half way; its caller throws the result. A step whose evaluation was
+     * abandoned is completed without it, and the run that goes on begins with that. Between the updates of a step there is
+     * nothing consistent to save: the run goes back to its last checkpoint.
+     */
     TrainingStopped stopped(CancellationException abandoned) throws IOException {
+        Pending step = pending;
+        if (step != null) {
+            pending = null;
+            unevaluated = reported(step.step, step.metrics.seconds(step.clock), step.rollouts);
+        }
+        if (updating) {
+            return new TrainingStopped(abandoned, checkpointedSteps);
+        }
         saveCompleted();
         return new TrainingStopped(abandoned);
+    }
+
+    /** From here on, until {@link #completed}, a stop keeps the step, and leaves its evaluation to the run that goes on. */
+    void evaluating(int step, StepMetrics metrics, PhaseClock clock, List<RecordedRollout> rollouts) {
+        pending = new Pending(step, metrics, clock, rollouts);
+    }
+
+    /** Makes the evaluation in which the run before this one was stopped, if it was. */
+    void evaluateLast(Evaluation evaluation) throws IOException {
+        Map<String, Double> known = unevaluated;
+        if (known == null) {
+            return;
+        }
+        StepMetrics metrics = StepMetrics.of(known);
+        PhaseClock clock = new PhaseClock();
+        evaluation.run(metrics);
+        clock.charge(Metric.SECONDS_EVAL);
+        unevaluated = null;
+        saveDue(reported(completedSteps - 1, metrics.set(Metric.SECONDS_EVAL, clock.of(Metric.SECONDS_EVAL)),
+                List.of()));
     }
 
     /** The weights are now those of the step in progress: until it is completed there is nothing consistent to save. */
@@ -110,7 +152,7 @@ final class RunProgress {
 
     private void saveCompleted() throws IOException {
         if (checkpointedSteps < completedSteps && !updating) {
-            checkpoint(Map.of());
+            checkpoint(lastMetrics, true);
         }
     }
 
@@ -130,14 +172,25 @@ final class RunProgress {
     /** @param rollouts what is recorded of the step */
     void completed(int step, StepMetrics metrics, PhaseClock clock, List<RecordedRollout> rollouts)
             throws IOException {
+        pending = null;
+        saveDue(reported(step, metrics.seconds(clock), rollouts));
+    }
+
+    private Map<String, Double> reported(int step, StepMetrics metrics, List<RecordedRollout> rollouts) {
         completedSteps = step + 1;
+        completedTotals = totals();
         updating = false;
-        Map<String, Double> values = metrics.seconds(clock).set(Metric.SECONDS_CHECKPOINT, checkpointSeconds).byKey();
+        Map<String, Double> values = metrics.set(Metric.SECONDS_CHECKPOINT, checkpointSeconds).byKey();
         checkpointSeconds = 0;
+        lastMetrics = values;
         observer.report(new StepReport(step, totalSteps, values, rollouts));
+        return values;
+    }
+
+    private void saveDue(Map<String, Double> metrics) throws IOException {
         boolean due = checkpointInterval > 0 && completedSteps % checkpointInterval == 0;
         if (due || completedSteps == totalSteps) {
-            checkpoint(values);
+            checkpoint(metrics, false);
         }
     }
 
@@ -145,10 +198,12 @@ final class RunProgress {
         return new TrainingTotals(trainedTokens, generatedTokens);
     }
 
-    private void checkpoint(Map<String, Double> metrics) throws IOException {
+    /** @param interim between those that are due */
+    private void checkpoint(Map<String, Double> metrics, boolean interim) throws IOException {
         long started = System.nanoTime();
-        TrainingState state = new TrainingState(completedSteps, trainedTokens, generatedTokens, refreshMode, memory);
-        observer.checkpoint(completedSteps, metrics, directory -> {
+        TrainingState state = new TrainingState(completedSteps, completedTotals.trainedTokens(),
+                completedTotals.generatedTokens(), refreshMode, memory, unevaluated);
+        TrainingObserver.CheckpointContent content = directory -> {
             TensorType type = ModelDirectory.weightType(tokenizerSource);
             ModelDirectory.write(directory, policy.config(), policy.weights(), type, tokenizerSource);
             Adapter adapter = policy.adapter();
@@ -161,7 +216,12 @@ final class RunProgress {
             }
             policy.saveOptimizer(TrainingState.trainerDirectory(directory));
             state.write(directory);
-        });
+        };
+        if (interim) {
+            observer.interim(completedSteps, metrics, content);
+        } else {
+            observer.checkpoint(completedSteps, metrics, content);
+        }
         checkpointedSteps = completedSteps;
         checkpointSeconds += (System.nanoTime() - started) / 1e9;
     }

@@ -10,6 +10,20 @@ final class StepMetrics {
     private final Map<Metric, Double> values = new EnumMap<>(Metric.class);
     private final Map<String, Double> reported = new TreeMap<>();
 
+    /** Goes on collecting from what {@link #byKey} gave. */
+    static StepMetrics of(Map<String, Double> byKey) {
+        StepMetrics metrics = new StepMetrics();
+        Map<String, Double> rest = new LinkedHashMap<>(byKey);
+        for (Metric metric : Metric.values()) {
+            Double value = rest.remove(metric.key());
+            if (value != null) {
+                metrics.values.put(metric, value);
+            }
+        }
+        metrics.reported.putAll(rest);
+        return metrics;
+    }
+
     /** Sets a metric; what is not finite (a mean over nothing) is left out. */
     StepMetrics set(Metric metric, double value) {
         if (Double.isFinite(value)) {

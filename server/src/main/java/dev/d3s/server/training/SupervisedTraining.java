@@ -41,6 +41,7 @@ final class SupervisedTraining {
     }
 
     TrainingTotals run() throws TrainingStopped, IOException {
+        progress.evaluateLast(evaluation);
         if (progress.completedSteps() == 0) {
             evaluation.beforeTraining(settings.steps(), observer);
         }
@@ -66,6 +67,7 @@ final class SupervisedTraining {
                 .set(Metric.TOKENS_PER_SECOND, update.keptTokens() / clock.total());
             if (progress.evaluationDue(step, settings.evaluation())) {
                 rolloutEngine.refresh();
+                progress.evaluating(step, metrics, clock, List.of());
                 evaluation.run(metrics);
                 clock.charge(Metric.SECONDS_EVAL);
             }

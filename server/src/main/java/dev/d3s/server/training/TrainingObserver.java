@@ -7,7 +7,10 @@ import java.util.Map;
 
 /** Hears how a training run goes. Called on the training thread. An exception from it ends the run. */
 public interface TrainingObserver {
-    /** Asked between phases; true ends the run with {@link TrainingStopped} after a checkpoint. */
+    /**
+     * Asked between micro-steps, also on engines' threads; true ends the run with {@link TrainingStopped}, after a checkpoint
+     * of the completed steps.
+     */
     boolean stopRequested();
 
     /** One line for the job's event log. */
@@ -21,6 +24,14 @@ public interface TrainingObserver {
 
     /** A checkpoint is due: give it a directory, and make it durable when {@code content} has been written. */
     void checkpoint(int completedSteps, Map<String, Double> metrics, CheckpointContent content) throws IOException;
+
+    /**
+     * A checkpoint that is written because the run is to stop, between those that are due: the next one makes it worthless.
+     */
+    default void interim(int completedSteps, Map<String, Double> metrics, CheckpointContent content)
+            throws IOException {
+        checkpoint(completedSteps, metrics, content);
+    }
 
     /** Names under which clients may sample from the policy while it is trained, its model id first; none to refuse. */
     default List<String> policyNames() {

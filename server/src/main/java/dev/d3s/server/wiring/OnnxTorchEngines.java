@@ -1,5 +1,7 @@
 package dev.d3s.server.wiring;
 
+import java.util.function.BooleanSupplier;
+
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelConfig;
@@ -22,25 +24,32 @@ import dev.d3s.server.training.Engines;
  *
  * @param cores processor threads for an engine
  * @param planned how a run uses the machine; {@code null} chooses by the model alone
+ * @param stopRequested what abandons their work
  */
-public record OnnxTorchEngines(int cores, @Nullable EngineSettings planned) implements Engines {
+public record OnnxTorchEngines(int cores, @Nullable EngineSettings planned,
+        BooleanSupplier stopRequested) implements Engines {
     public OnnxTorchEngines(int cores) {
-        this(cores, null);
+        this(cores, null, () -> false);
+    }
+
+    @Override
+    public Engines until(BooleanSupplier stop) {
+        return new OnnxTorchEngines(cores, planned, stop);
     }
 
     @Override
     public Engines with(EngineSettings settings) {
-        return new OnnxTorchEngines(cores, settings);
+        return new OnnxTorchEngines(cores, settings, stopRequested);
     }
 
     @Override
     public Policy policy(ModelConfig config, Weights initial, PolicySettings settings, long seed) {
-        return TorchPolicy.open(config, initial, trainer(config, settings), seed);
+        return TorchPolicy.open(config, initial, trainer(config, settings), seed).until(stopRequested);
     }
 
     @Override
     public ReferencePolicy reference(ModelConfig config, Weights weights, PolicySettings settings) {
-        return TorchReferencePolicy.open(config, weights, trainer(config, settings));
+        return TorchReferencePolicy.open(config, weights, trainer(config, settings)).until(stopRequested);
     }
 
     private TorchPolicySettings trainer(ModelConfig config, PolicySettings settings) {
@@ -54,9 +63,9 @@ public record OnnxTorchEngines(int cores, @Nullable EngineSettings planned) impl
             @Nullable RefreshMode mode) {
         if (planned != null) {
             return OnnxRolloutEngine.open(config, live,
-                    planned.rollouts(config, maxSequenceLength, tokensPerRefresh, mode));
+                    planned.rollouts(config, maxSequenceLength, tokensPerRefresh, mode), stopRequested);
         }
         OnnxRolloutSettings settings = OnnxRolloutSettings.forModel(config, cores, maxSequenceLength, tokensPerRefresh);
-        return OnnxRolloutEngine.open(config, live, mode == null ? settings : settings.with(mode));
+        return OnnxRolloutEngine.open(config, live, mode == null ? settings : settings.with(mode), stopRequested);
     }
 }

@@ -2,6 +2,7 @@ package dev.d3s.server.training;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,11 @@ import dev.d3s.server.wiring.OnnxTorchEngines;
 record FixedRefresh(Engines real, RefreshMode first, List<RefreshMode> resumed) implements Engines {
     FixedRefresh(RefreshMode first) {
         this(new OnnxTorchEngines(Runtime.getRuntime().availableProcessors()), first, new ArrayList<>());
+    }
+
+    @Override
+    public Engines until(BooleanSupplier stopRequested) {
+        return new FixedRefresh(real.until(stopRequested), first, resumed);
     }
 
     @Override

@@ -147,31 +147,6 @@ class PolicyUpdatesTest {
     }
 
     @Test
-    void shouldFinishAStepThatIsAskedToStopBetweenItsUpdates() throws Exception {
-        ReinforcementSettings settings = ShortRuns.settings(4).updates(2, 2).build();
-        RecordingObserver whole = new RecordingObserver(directory.resolve("whole"));
-        TrainingTotals totals = training(new FixedRefresh(RefreshMode.IN_PLACE)).run(runs.reinforcement(settings),
-                whole);
-
-        AtomicInteger updates = new AtomicInteger();
-        AtomicBoolean stop = new AtomicBoolean();
-        observer.stopWhen(stop::get);
-        // the second of the four updates of the second step
-        Engines stopping = new WatchedEngines(sequences -> stop.set(updates.incrementAndGet() >= 6));
-        assertThatThrownBy(() -> training(stopping).run(runs.reinforcement(settings), observer))
-            .isInstanceOf(TrainingStopped.class);
-        assertThat(updates).hasValue(8);
-        assertThat(observer.series(Metric.UPDATES)).containsExactly(4.0, 4.0);
-
-        RecordingObserver rest = new RecordingObserver(directory.resolve("rest"));
-        TrainingTotals resumed = training(new FixedRefresh(RefreshMode.IN_PLACE))
-            .run(runs.reinforcement(settings, observer.checkpoint(2)), rest);
-        assertThat(resumed).isEqualTo(totals);
-        assertThat(rest.checkpoint(4).resolve("model.safetensors"))
-            .hasSameBinaryContentAs(whole.checkpoint(4).resolve("model.safetensors"));
-    }
-
-    @Test
     void shouldSaveNothingOfAStepThatIsAbandonedBetweenItsUpdates() {
         ReinforcementSettings settings = ShortRuns.settings(4).updates(2, 2).build();
         AtomicInteger updates = new AtomicInteger();

@@ -3,6 +3,7 @@ package dev.d3s.server.training;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,11 @@ import dev.d3s.server.rollout.RolloutEngine;
 record WatchedEngines(Engines real, Consumer<List<TrainingSequence>> before) implements Engines {
     WatchedEngines(Consumer<List<TrainingSequence>> before) {
         this(new FixedRefresh(RefreshMode.IN_PLACE), before);
+    }
+
+    @Override
+    public Engines until(BooleanSupplier stopRequested) {
+        return new WatchedEngines(real.until(stopRequested), before);
     }
 
     @Override

@@ -3,7 +3,10 @@ package dev.d3s.server.policy.torch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
@@ -31,6 +34,7 @@ final class TorchDecoder implements AutoCloseable {
     private final DecoderProgram program;
     private final List<TorchWorker> workers;
     private final boolean owner;
+    private volatile BooleanSupplier stopRequested = () -> false;
 
     /**
      * @param initial copied
@@ -72,6 +76,7 @@ final class TorchDecoder implements AutoCloseable {
         program = new DecoderProgram(manager, config, settings);
         workers = origin.workers;
         owner = false;
+        stopRequested = () -> origin.stopRequested.getAsBoolean();
     }
 
     /** The model as it was before there were adapters, in the same memory. Takes turns with this decoder. */
@@ -127,6 +132,21 @@ final class TorchDecoder implements AutoCloseable {
         return workers.get(index);
     }
 
+    /** From now on, work that was submitted and has not begun is cancelled once this is true. */
+    void until(BooleanSupplier stop) {
+        stopRequested = stop;
+    }
+
+    /** One micro-batch, on a worker, unless the run is to stop. */
+    <T> CompletableFuture<T> submit(int worker, Supplier<T> microBatch) {
+        return workers.get(worker).submit(() -> {
+            if (stopRequested.getAsBoolean()) {
+                throw new CancellationException("The run was told to stop.");
+            }
+            return microBatch.get();
+        });
+    }
+
     /** Cuts sequences into micro-batches for this decoder's workers. */
     MicroBatchPlan plan(List<KeptTokens> sequences) {
         for (KeptTokens sequence : sequences) {
@@ -167,10 +187,10 @@ final class TorchDecoder implements AutoCloseable {
         List<CompletableFuture<float[]>> running = new ArrayList<>();
         for (int index = 0; index < plan.microBatches().size(); index++) {
             int[] members = plan.microBatches().get(index);
-            running.add(workers.get(plan.worker()[index])
-                .submit(() -> scoreMicroBatch(MicroBatch.of(sequences, members), temperature)));
+            running.add(submit(plan.worker()[index],
+                    () -> scoreMicroBatch(MicroBatch.of(sequences, members), temperature)));
         }
-        List<float[]> results = running.stream().map(TorchWorker::await).toList();
+        List<float[]> results = TorchWorker.awaitAll(running);
         for (int index = 0; index < results.size(); index++) {
             float[] result = results.get(index);
             int next = 0;

@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 import org.jspecify.annotations.Nullable;
@@ -107,6 +108,17 @@ public final class TorchPolicy implements Policy {
         }
     }
 
+    /**
+     * The same policy, whose passes over sequences end between two micro-batches with a
+     * {@link java.util.concurrent.CancellationException} once this is true. Weights, moments and gradients are then as before.
+     *
+     * @param stopRequested asked on the policy's threads
+     */
+    public TorchPolicy until(BooleanSupplier stopRequested) {
+        decoder.until(stopRequested);
+        return this;
+    }
+
     @Override
     public ModelConfig config() {
         return decoder.config();
@@ -149,7 +161,7 @@ public final class TorchPolicy implements Policy {
         double norm;
         try {
             norm = decoder.worker(0).call(() -> apply(step, loss));
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             discard();
             throw e;
         }
@@ -178,22 +190,15 @@ public final class TorchPolicy implements Policy {
         for (int index = 0; index < plan.microBatches().size(); index++) {
             int[] members = plan.microBatches().get(index);
             int worker = plan.worker()[index];
-            running.add(decoder.worker(worker)
-                .submit(() -> accumulate(sequences, kept, logRatios, members, objective, worker)));
+            running.add(decoder.submit(worker,
+                    () -> accumulate(sequences, kept, logRatios, members, objective, worker)));
         }
         double[] statistics = new double[SUMS + MAXIMA];
-        @Nullable
-        RuntimeException failure = null;
-        for (CompletableFuture<double[]> future : running) {
-            try {
-                add(TorchWorker.await(future), statistics);
-            } catch (RuntimeException e) {
-                failure = e;
-            }
-        }
-        if (failure != null) {
+        try {
+            TorchWorker.awaitAll(running).forEach(part -> add(part, statistics));
+        } catch (RuntimeException | Error e) {
             discard();
-            throw failure;
+            throw e;
         }
         return Accumulated.of(sequences, kept, plan, statistics);
     }

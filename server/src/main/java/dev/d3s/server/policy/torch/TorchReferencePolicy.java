@@ -1,6 +1,7 @@
 package dev.d3s.server.policy.torch;
 
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.TokenScores;
@@ -28,6 +29,12 @@ public final class TorchReferencePolicy implements ReferencePolicy {
     public static TorchReferencePolicy open(ModelConfig config, Weights weights, TorchPolicySettings settings) {
         return new TorchReferencePolicy(new TorchDecoder("reference", config, weights,
                 settings.with(new PolicySettings(settings.precision(), null)), 0));
+    }
+
+    /** See {@link TorchPolicy#until}. */
+    public TorchReferencePolicy until(BooleanSupplier stopRequested) {
+        decoder.until(stopRequested);
+        return this;
     }
 
     @Override

@@ -1,5 +1,7 @@
 package dev.d3s.server.policy.torch;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -64,8 +66,32 @@ final class TorchWorker implements AutoCloseable {
             if (e.getCause() instanceof RuntimeException failure) {
                 throw failure;
             }
+            if (e.getCause() instanceof Error failure) {
+                throw failure;
+            }
             throw e;
         }
+    }
+
+    /** All results, when every one of them is there; of several failures a real one before a cancellation. */
+    static <T> List<T> awaitAll(List<CompletableFuture<T>> futures) {
+        List<T> results = new ArrayList<>();
+        Throwable failure = null;
+        for (CompletableFuture<T> future : futures) {
+            try {
+                results.add(await(future));
+            } catch (RuntimeException | Error e) {
+                if (failure == null || failure instanceof CancellationException) {
+                    failure = e;
+                }
+            }
+        }
+        return switch (failure) {
+            case null -> results;
+            case Error error -> throw error;
+            case RuntimeException exception -> throw exception;
+            default -> throw new IllegalStateException(failure);
+        };
     }
 
     /**

@@ -7,6 +7,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
 import org.jspecify.annotations.Nullable;
@@ -64,6 +65,17 @@ public final class OnnxRolloutEngine implements RolloutEngine {
      * @throws D3sException when the model's shape is not supported or memory runs out
      */
     public static OnnxRolloutEngine open(ModelConfig config, Weights weights, OnnxRolloutSettings settings) {
+        return open(config, weights, settings, () -> false);
+    }
+
+    /**
+     * The same for somebody who may not want to wait until the refresh mode is measured.
+     *
+     * @param stopRequested asked between decode steps
+     * @throws CancellationException when it became true
+     */
+    public static OnnxRolloutEngine open(ModelConfig config, Weights weights, OnnxRolloutSettings settings,
+            BooleanSupplier stopRequested) {
         checkShape(config);
         RefreshMode mode = settings.refreshMode();
         if (mode != null) {
@@ -71,7 +83,7 @@ public final class OnnxRolloutEngine implements RolloutEngine {
                     OnnxRolloutSettings.guestPositions(config, settings.maxSequenceLength()), mode,
                     settings.intraOpThreads()), null);
         }
-        RefreshCalibration.Outcome outcome = RefreshCalibration.measure(config, weights, settings);
+        RefreshCalibration.Outcome outcome = RefreshCalibration.measure(config, weights, settings, stopRequested);
         return open(config, settings, outcome.sessions(), outcome.measurement());
     }
 

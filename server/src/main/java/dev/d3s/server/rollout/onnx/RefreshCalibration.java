@@ -3,6 +3,7 @@ package dev.d3s.server.rollout.onnx;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 import ai.onnxruntime.OrtException;
 import dev.d3s.server.model.ModelConfig;
@@ -26,7 +27,15 @@ final class RefreshCalibration {
     /** @param sessions of the chosen mode, open; those of the other are closed */
     record Outcome(DecoderSessions sessions, RefreshMeasurement measurement) {}
 
-    static Outcome measure(ModelConfig config, Weights weights, OnnxRolloutSettings settings) {
+    /** @throws java.util.concurrent.CancellationException when a stop was requested meanwhile */
+    static Outcome measure(ModelConfig config, Weights weights, OnnxRolloutSettings settings,
+            BooleanSupplier stopRequested) {
+        GenerationListener listener = new GenerationListener() {
+            @Override
+            public boolean cancelled() {
+                return stopRequested.getAsBoolean();
+            }
+        };
         int positions = settings.maxSequenceLength();
         int rotary = OnnxRolloutSettings.guestPositions(config, positions);
         DecoderSessions inPlace = new DecoderSessions(config, weights, rotary, RefreshMode.IN_PLACE,
@@ -48,11 +57,11 @@ final class RefreshCalibration {
             double[] recreatedSeconds = new double[ROUNDS];
             int tokens = Math.min(TOKENS, positions - 1);
             try (DecodeWorker worker = new DecodeWorker(config, settings.slotsPerWorker(), positions)) {
-                decode(worker, config, settings, inPlace, tokens);
-                decode(worker, config, settings, recreated, tokens);
+                decode(worker, config, settings, inPlace, tokens, listener);
+                decode(worker, config, settings, recreated, tokens, listener);
                 for (int round = 0; round < ROUNDS; round++) {
-                    inPlaceSeconds[round] = decode(worker, config, settings, inPlace, tokens);
-                    recreatedSeconds[round] = decode(worker, config, settings, recreated, tokens);
+                    inPlaceSeconds[round] = decode(worker, config, settings, inPlace, tokens, listener);
+                    recreatedSeconds[round] = decode(worker, config, settings, recreated, tokens, listener);
                 }
             } catch (OrtException e) {
                 throw OnnxRuntime.failure("measuring", e);
@@ -70,12 +79,12 @@ final class RefreshCalibration {
 
     /** Seconds that one worker takes for some tokens in each of its slots. */
     private static double decode(DecodeWorker worker, ModelConfig config, OnnxRolloutSettings settings,
-            DecoderSessions sessions, int tokens) throws OrtException {
+            DecoderSessions sessions, int tokens, GenerationListener listener) throws OrtException {
         long[] identities = new long[settings.slotsPerWorker()];
         Arrays.setAll(identities, index -> index);
         Generation generation = new Generation(config, settings.maxSequenceLength(),
                 List.of(new GenerationRequest(new int[]{0}, identities)), SamplingSettings.of(tokens, 1, 0),
-                GenerationListener.NONE, LengthLimit.NONE);
+                listener, LengthLimit.NONE);
         long begin = System.nanoTime();
         worker.run(generation, sessions.session(Head.SAMPLING), identities.length, null);
         return (System.nanoTime() - begin) * 1e-9;

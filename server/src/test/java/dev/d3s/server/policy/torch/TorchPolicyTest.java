@@ -12,6 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -133,6 +135,40 @@ class TorchPolicyTest {
             policy.update(sequences, RATIO, step(1));
             assertThat(live.isDirect()).isTrue();
             assertThat(live.getFloat(0)).isNotEqualTo(before);
+        }
+    }
+
+    @Test
+    void shouldAbandonAnUpdateBetweenTwoMicroBatchesAndForgetIt() {
+        TorchPolicySettings small = new TorchPolicySettings(2, 1, 20, 1 << 20);
+        AtomicInteger questions = new AtomicInteger();
+        AtomicInteger most = new AtomicInteger(Integer.MAX_VALUE);
+        try (TorchPolicy policy = TorchPolicy.open(CONFIG, RandomWeights.of(CONFIG, 1), small)
+            .until(() -> questions.incrementAndGet() > most.get());
+                TorchPolicy untouched = TorchPolicy.open(CONFIG, RandomWeights.of(CONFIG, 1), small)) {
+            int microBatches = untouched.update(sequences, RATIO, step(1)).microBatches();
+            assertThat(microBatches).isGreaterThan(8);
+            policy.update(sequences, RATIO, step(1));
+            float[][] before = values(policy.weights());
+            for (int computed : new int[]{0, 1, 7, microBatches - 1}) {
+                questions.set(0);
+                most.set(computed);
+                assertThatThrownBy(() -> policy.update(sequences, RATIO, step(1)))
+                    .isInstanceOf(CancellationException.class);
+                assertThat(questions).as("each micro-batch asks once").hasValue(microBatches);
+                assertThat(values(policy.weights())).isDeepEqualTo(before);
+                assertThat(List.of(policy.accumulatedGradients()))
+                    .allSatisfy(gradient -> assertThat(gradient).containsOnly(0));
+            }
+            questions.set(0);
+            assertThatThrownBy(() -> policy.score(sequences.stream().map(TrainingSequence::tokens).toList(),
+                    sequences.stream().mapToInt(TrainingSequence::promptLength).toArray(), 1))
+                .isInstanceOf(CancellationException.class);
+
+            most.set(Integer.MAX_VALUE);
+            assertThat(policy.update(sequences, RATIO, step(1))).isEqualTo(untouched.update(sequences, RATIO, step(1)));
+            assertThat(values(policy.weights())).isDeepEqualTo(values(untouched.weights()));
+            assertThat(policy.version()).isEqualTo(2);
         }
     }
 
