@@ -121,7 +121,7 @@ final class Checkpoints {
     /** Deletes what the newest checkpoint makes superfluous. */
     private void retire(Job job, int newest) {
         for (Checkpoint old : stores.checkpoints.latestFirst(job.id())) {
-            if (old.interim() && old.step() < newest && !models.needed(models.checkpointDirectory(old))) {
+            if (old.interim() && old.step() < newest && !models.needed(old.model())) {
                 stores.database.change(connection -> stores.checkpoints.delete(connection, old));
                 delete(models.checkpointDirectory(old));
             }

@@ -168,14 +168,10 @@ public class ModelCatalog {
         }
     }
 
-    /** Whether a job that has not ended begins with the model in this directory, or an evaluation that has not ended uses it. */
-    boolean needed(Path directory) {
-        Stream<String> names = Stream.concat(
-                stores.jobs.withStatus(JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.PAUSED)
-                    .stream()
-                    .map(job -> job.spec().model()),
-                stores.evals.unfinished().stream().map(eval -> eval.spec().model()));
-        return names.distinct().anyMatch(name -> any(name).filter(used -> used.directory().equals(directory)).isPresent());
+    /** Whether a job that has not ended begins with the model of this id, or an evaluation that has not ended uses it. */
+    boolean needed(String id) {
+        return stores.jobs.withStatus(JobStatus.unfinished()).stream().anyMatch(job -> job.spec().model().equals(id))
+                || stores.evals.unfinished().stream().anyMatch(eval -> eval.spec().model().equals(id));
     }
 
     /** The id that a job's result will have. */
