@@ -60,6 +60,7 @@ class ArchitectureTest {
             Map.entry("policy", Set.of("model")), //
             Map.entry("model", Set.of()), //
             Map.entry("dataset", Set.of("model")), //
+            Map.entry("telemetry", Set.of("job", "training", "planning", "rollout", "plugin", "config")), //
             Map.entry("plugin", Set.of()));
 
     private static final List<String> TRAINING_AND_BELOW = List.of("training", "evaluation", "reward", "advantage",
@@ -169,6 +170,13 @@ class ArchitectureTest {
                 "policy.torch",
                 "model");
         onlyIn("ai.djl.huggingface..", "use model's Tokenizer", "model");
+    }
+
+    @Test
+    void shouldKeepMetersAndSpansInTelemetry() {
+        String hint = "let telemetry ask for a plain figure, or hear of it through an interface of the package that has it";
+        onlyIn("io.micrometer..", hint, "telemetry");
+        onlyIn("io.opentelemetry..", hint, "telemetry");
     }
 
     private static void onlyIn(String library, String hint, String... packages) {

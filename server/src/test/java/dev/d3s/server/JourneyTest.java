@@ -264,11 +264,63 @@ class JourneyTest {
             .isEqualTo(Double.parseDouble(numbers[numbers.length - 1]));
     }
 
+    /** What Prometheus scrapes, by name and labels. */
+    private Map<String, Double> prometheus() throws Exception {
+        String text = http.send(HttpRequest.newBuilder(baseUrl.resolve("/q/metrics")).build(), BodyHandlers.ofString())
+            .body();
+        Map<String, Double> values = new LinkedHashMap<>();
+        text.lines().filter(line -> line.startsWith("d3s_")).forEach(line -> {
+            int space = line.lastIndexOf(' ');
+            values.put(line.substring(0, space), Double.valueOf(line.substring(space + 1)));
+        });
+        return values;
+    }
+
+    private static double sum(List<Map<String, String>> rows, String name) {
+        return rows.stream()
+            .map(row -> row.getOrDefault(name, ""))
+            .filter(cell -> !cell.isEmpty())
+            .mapToDouble(Double::parseDouble)
+            .sum();
+    }
+
+    /** The server's own metrics against those of the two jobs that ran. */
+    private void shouldHaveMeasured(Map<String, Double> before, List<Map<String, String>> supervised,
+            List<Map<String, String>> reinforcement) throws Exception {
+        Map<String, Double> after = prometheus();
+        Map<String, Double> more = new LinkedHashMap<>();
+        after.forEach((name, value) -> more.put(name, value - before.getOrDefault(name, 0.0)));
+        assertThat(more).containsEntry("d3s_steps_total{method=\"supervised\"}", 60.0)
+            .containsEntry("d3s_steps_total{method=\"reinforcement\"}", 6.0)
+            .containsEntry("d3s_steps_skipped_total", sum(reinforcement, "skipped"))
+            .containsEntry("d3s_rollouts_total", 6.0 * 24)
+            .containsEntry("d3s_rollouts_kept_total", sum(reinforcement, "kept_rollouts"))
+            .containsEntry("d3s_tokens_generated_total",
+                    Double.valueOf(reinforcement.getLast().get("generated_tokens")))
+            .containsEntry("d3s_tokens_trained_total", Double.parseDouble(supervised.getLast().get("trained_tokens"))
+                    + Double.parseDouble(reinforcement.getLast().get("trained_tokens")))
+            .containsEntry("d3s_tokens_kept_total", sum(supervised, "kept_tokens") + sum(reinforcement, "kept_tokens"))
+            .containsEntry("d3s_checkpoint_size_bytes_count", 4.0)
+            .containsEntry("d3s_runs_failed_total", 0.0)
+            .containsEntry("d3s_job_wait_seconds_count", 2.0);
+        for (String phase : List.of("rollout", "grade", "select", "update", "refresh", "eval")) {
+            assertThat(more.get("d3s_step_phase_seconds_sum{phase=\"" + phase + "\"}")).as(phase)
+                .isCloseTo(sum(supervised, "seconds_" + phase) + sum(reinforcement, "seconds_" + phase), within(1e-6));
+        }
+        assertThat(more.get("d3s_step_phase_seconds_count{phase=\"checkpoint\"}")).isEqualTo(4);
+        assertThat(more.get("d3s_checkpoint_size_bytes_sum")).isGreaterThan(4 * 1.2e6 * 3); // weights and two moments
+        assertThat(after.get("d3s_memory_resident_bytes")).isGreaterThan(after.get("d3s_memory_native_bytes"));
+        assertThat(after.get("d3s_database_write_seconds_count")).isGreaterThan(66);
+        assertThat(after.keySet()).as("no label grows with the number of jobs or organizations")
+            .noneMatch(name -> name.contains("ftjob-") || name.contains("organization"));
+    }
+
     @Test
     void shouldTrainTwiceAndSampleFromTheResult() throws Exception {
         Files.writeString(
                 settings.modelsDirectory().resolve(ExampleModels.ARITHMETIC).resolve("chat_template.jinja"),
                 "{% for message in messages %}{{ message.content }}{% endfor %}");
+        Map<String, Double> before = prometheus();
         ArithmeticTask.TaskFiles files = ArithmeticTask.write(directory, 7, 1600, 200, 32);
         String supervisedFile = upload(files.supervised());
         String trainFile = upload(files.train());
@@ -307,6 +359,7 @@ class JourneyTest {
         }
         assertThat(metrics.stream().map(row -> row.get("skipped"))).as("some step trains").contains("0.0");
 
+        shouldHaveMeasured(before, supervised, metrics);
         for (int step : List.of(0, 4, 5)) {
             shouldHaveRecorded(second.id(), step, metrics.get(step + 1));
         }

@@ -8,11 +8,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
 
+import org.eclipse.microprofile.config.spi.Converter;
 import org.jspecify.annotations.Nullable;
 
 import io.quarkus.runtime.configuration.ConfigUtils;
@@ -116,8 +117,8 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
                 if (key.type() == boolean.class && !each.strip().matches("true|false")) {
                     throw new IllegalArgumentException("SmallRye takes everything else for false");
                 }
-                Optional.ofNullable(reader.convert(each.strip(), key.type()))
-                    .orElseThrow(() -> new IllegalArgumentException("nothing in it"));
+                Converter<?> converter = reader.getConverter(key.type()).orElseThrow();
+                Objects.requireNonNull(converter.convert(each.strip()), "nothing in it");
             }
             return null;
         } catch (RuntimeException e) { // each converter has exceptions of its own

@@ -19,6 +19,8 @@ import dev.d3s.spi.ErrorCategory;
 /** Plain JDBC with one connection per piece of work. Thread-safe. */
 final class Database {
     private final DataSource source;
+    private final Durations reads = new Durations();
+    private final Durations writes = new Durations();
 
     Database(DataSource source) {
         this.source = source;
@@ -42,11 +44,24 @@ final class Database {
         T of(ResultSet row) throws SQLException;
     }
 
+    /** Queries outside transactions, waiting for a connection included. */
+    Durations reads() {
+        return reads;
+    }
+
+    /** Transactions, waiting for a connection included. */
+    Durations writes() {
+        return writes;
+    }
+
     <T> List<T> list(String sql, Row<T> mapping, @Nullable Object... arguments) {
+        long began = System.nanoTime();
         try (Connection connection = source.getConnection()) {
             return list(connection, sql, mapping, arguments);
         } catch (SQLException e) {
             throw failure(e);
+        } finally {
+            reads.add(System.nanoTime() - began);
         }
     }
 
@@ -64,6 +79,7 @@ final class Database {
 
     /** One transaction; anything thrown rolls it back. */
     <T> T transaction(Work<T> work) {
+        long began = System.nanoTime();
         try (Connection connection = source.getConnection()) {
             connection.setAutoCommit(false);
             boolean committed = false;
@@ -80,6 +96,8 @@ final class Database {
             }
         } catch (SQLException e) {
             throw failure(e);
+        } finally {
+            writes.add(System.nanoTime() - began);
         }
     }
 

@@ -2,6 +2,7 @@ package dev.d3s.server.job;
 
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,7 @@ final class EventFeed implements AutoCloseable {
     private final EventStore events;
     private final EventSignal signal;
     private final Duration heartbeat;
+    private final AtomicInteger followers = new AtomicInteger();
     private volatile boolean closed;
 
     EventFeed(EventStore events, EventSignal signal, Duration heartbeat) {
@@ -40,6 +42,21 @@ final class EventFeed implements AutoCloseable {
      */
     void follow(String id, @Nullable String lastEventId, BooleanSupplier ended, JobService.Follower follower)
             throws InterruptedException {
+        followers.incrementAndGet();
+        try {
+            followOn(id, lastEventId, ended, follower);
+        } finally {
+            followers.decrementAndGet();
+        }
+    }
+
+    /** How many are following. */
+    int followers() {
+        return followers.get();
+    }
+
+    private void followOn(String id, @Nullable String lastEventId, BooleanSupplier ended,
+            JobService.Follower follower) throws InterruptedException {
         long sequence = lastEventId == null ? 0 : JobEvent.sequenceOf(lastEventId);
         while (!closed) {
             long seen = signal.version();

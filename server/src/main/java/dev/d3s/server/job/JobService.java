@@ -297,6 +297,11 @@ public class JobService implements AutoCloseable {
                 : "the nearest recorded: " + nearest + ".");
     }
 
+    /** How many follow events at this moment. */
+    public int followers() {
+        return feed.followers();
+    }
+
     /** Whether the database answers; for health. */
     public boolean ready() {
         return !closed && !stores.database.list("select 1", row -> row.getInt(1)).isEmpty();

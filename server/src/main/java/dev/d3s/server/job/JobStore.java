@@ -35,6 +35,7 @@ final class JobStore {
     private final MetricStore metrics;
     private final RolloutStore rollouts;
     private final WebhookOutbox outbox;
+    private final Durations waits = new Durations();
     private final Function<ObjectNode, JobSpec> specs;
 
     /** @param specs reads a stored request */
@@ -164,7 +165,15 @@ final class JobStore {
             events.append(connection, queued.id(), Level.INFO, Content.MESSAGE, message, null);
             return true;
         });
+        if (claimed && queued.epoch() == 0) {
+            waits.add((System.currentTimeMillis() - queued.createdAt()) * 1_000_000);
+        }
         return claimed ? job(queued.id()) : Optional.empty();
+    }
+
+    /** From the making of a job to its first run, of those that were claimed here. */
+    Durations waits() {
+        return waits;
     }
 
     /**

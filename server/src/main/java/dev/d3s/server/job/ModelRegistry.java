@@ -296,4 +296,9 @@ public class ModelRegistry implements AutoCloseable {
         }
         return node.textValue().strip();
     }
+
+    /** How many follow events at this moment. */
+    public int followers() {
+        return feed.followers();
+    }
 }

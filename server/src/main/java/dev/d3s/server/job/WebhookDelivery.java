@@ -274,7 +274,8 @@ public class WebhookDelivery implements AutoCloseable {
 
     /** Milliseconds after an attempt, with a random part so that many reports do not come back together. */
     private long pause(int attempts) {
-        double full = Math.min(LONGEST_PAUSE.toMillis(), pace.firstPause().toMillis() * Math.pow(4, attempts - 1));
+        double full = Math.min((double) LONGEST_PAUSE.toMillis(),
+                (double) pace.firstPause().toMillis() * Math.pow(4, attempts - 1.0));
         return (long) (full * (0.75 + 0.5 * ThreadLocalRandom.current().nextDouble()));
     }
 

@@ -40,6 +40,11 @@ record MachineMemory(Path root) {
         return least == Long.MAX_VALUE ? OptionalLong.empty() : OptionalLong.of(least);
     }
 
+    /** Bytes of this process that are in memory; 0 where the system does not say. */
+    long resident() {
+        return kibibytes(root.resolve("proc/self/status"), "VmRSS").orElse(0);
+    }
+
     /** The least of a group's limit and those of the groups around it. */
     private static long limit(Path mount, String group, String file) {
         long least = Long.MAX_VALUE;

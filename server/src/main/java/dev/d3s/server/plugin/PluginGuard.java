@@ -9,6 +9,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
 
 import dev.d3s.spi.D3sException;
@@ -36,6 +37,7 @@ final class PluginGuard {
     private final String title;
     private final Duration limit;
     private final AtomicInteger hanging = new AtomicInteger();
+    private final LongAdder failures = new LongAdder();
 
     /**
      * @param title as it begins a message: {@code Rollout selector 'all'}
@@ -60,6 +62,7 @@ final class PluginGuard {
      */
     <T> T call(Supplier<T> code) {
         if (hanging.get() >= MAXIMUM_HANGING) {
+            failures.increment();
             throw new D3sException(ErrorCategory.PLUGIN, "plugin_timed_out", title + " is not called any more: "
                     + hanging.get() + " earlier calls still run although they were interrupted at their limit of "
                     + seconds() + " s. Its author has to mend this; restart the server to be rid of them.");
@@ -102,6 +105,7 @@ final class PluginGuard {
                     hanging.decrementAndGet();
                 }
             }
+            failures.increment();
             throw new D3sException(ErrorCategory.PLUGIN, "plugin_timed_out", title + " took longer than its limit of "
                     + seconds() + " s (d3s.plugins.timeout) and was interrupted. Its author has to make it faster.",
                     late);
@@ -125,17 +129,25 @@ final class PluginGuard {
         };
     }
 
+    /** Calls that failed, took too long, or broke the contract, since the start. */
+    long failures() {
+        return failures.sum();
+    }
+
     /** The plugin answered, and the answer is not allowed. */
     D3sException broken(String what) {
+        failures.increment();
         return new D3sException(ErrorCategory.PLUGIN, "plugin_broke_contract",
                 title + " broke its contract: " + what + " Its author has to mend this.");
     }
 
     D3sException named(D3sException e) {
+        failures.increment();
         return new D3sException(e.category(), e.code(), title + ": " + e.text(), e);
     }
 
     D3sException failed(Throwable e) {
+        failures.increment();
         return new D3sException(ErrorCategory.PLUGIN, "plugin_failed", title + " failed: " + e, e);
     }
 

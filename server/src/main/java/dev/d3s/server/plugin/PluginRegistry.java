@@ -294,6 +294,23 @@ public final class PluginRegistry implements AutoCloseable {
         return entries.values().stream().flatMap(kind -> kind.values().stream()).map(Entry::description).toList();
     }
 
+    /**
+     * How often a plugin failed.
+     *
+     * @param failures calls that failed, took too long, or broke the contract, since the start
+     */
+    public record Failures(PluginKind kind, String name, long failures) {}
+
+    /** Of every plugin, by kind and then by name. */
+    public List<Failures> failures() {
+        return entries.values()
+            .stream()
+            .flatMap(kind -> kind.values().stream())
+            .map(entry -> new Failures(entry.description().kind(), entry.description().name(),
+                    entry.guard().failures()))
+            .toList();
+    }
+
     /** Names of a kind, sorted. */
     public List<String> names(PluginKind kind) {
         return List.copyOf(entries(kind).keySet());

@@ -31,6 +31,7 @@ final class CompletionCall implements ServingListener {
     private final Tokenizer tokenizer;
     private final @Nullable String weights;
     private final CompletionListener listener;
+    private final ServingLoad load;
     private final BlockingQueue<Event> events = new LinkedBlockingQueue<>();
     /** [choices] 1 where no further token is wanted. */
     private final AtomicIntegerArray stopped;
@@ -51,7 +52,8 @@ final class CompletionCall implements ServingListener {
 
     /** @param weights what to say about the weights; {@code null} to name the versions that are heard of */
     CompletionCall(CompletionRequest request, List<CompletionResult.Prompt> prompts, Tokenizer tokenizer,
-            @Nullable String weights, CompletionListener listener) {
+            @Nullable String weights, CompletionListener listener, ServingLoad load) {
+        this.load = load;
         this.request = request;
         this.prompts = prompts;
         this.tokenizer = tokenizer;
@@ -75,8 +77,8 @@ final class CompletionCall implements ServingListener {
         engine.submit(new ServingRequest(wanted, request.sampling(), request.likeliest(), request.scorePrompts(),
                 request.patient()), this);
         boolean complete = false;
-        try {
-            CompletionResult result = follow(choices);
+        try (ServingLoad.Call call = load.begin(choices.length)) {
+            CompletionResult result = follow(choices, call);
             complete = true;
             return result;
         } finally {
@@ -84,7 +86,7 @@ final class CompletionCall implements ServingListener {
         }
     }
 
-    private CompletionResult follow(ChoiceText[] choices) {
+    private CompletionResult follow(ChoiceText[] choices, ServingLoad.Call call) {
         CompletionResult.Prompt[] known = prompts.toArray(CompletionResult.Prompt[]::new);
         CompletionResult.Choice[] results = new CompletionResult.Choice[choices.length];
         BitSet accepted = new BitSet();
@@ -94,12 +96,14 @@ final class CompletionCall implements ServingListener {
                 case Event.Version version -> versions.add(version.version);
                 case Event.Scored scored -> known[scored.prompt] = scored(scored);
                 case Event.Token token -> {
+                    call.token(token.choice);
                     accept(token.choice / request.n(), known, accepted);
                     if (!choices[token.choice].token(token.token, token.logprob, token.top)) {
                         stopped.set(token.choice, 1);
                     }
                 }
                 case Event.Finished finished -> {
+                    call.finished(finished.choice);
                     int prompt = finished.choice / request.n();
                     accept(prompt, known, accepted);
                     results[finished.choice] = choices[finished.choice].finish(prompt, finished.reason);

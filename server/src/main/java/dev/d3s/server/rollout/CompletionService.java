@@ -27,6 +27,7 @@ public final class CompletionService implements Completions, AutoCloseable {
     private final EngineOpener engines;
     private final LivePolicies policies;
     private final int kept;
+    private final ServingLoad load;
     /** Least recently used first; guarded by itself. */
     private final Map<Path, Served> served = new LinkedHashMap<>(16, 0.75f, true);
     private boolean closed;
@@ -96,6 +97,13 @@ public final class CompletionService implements Completions, AutoCloseable {
      * @param kept models that stay open, at least 1
      */
     public CompletionService(ModelOpener models, EngineOpener engines, LivePolicies policies, int kept) {
+        this(models, engines, policies, kept, new ServingLoad());
+    }
+
+    /** @param load where to count what clients ask for */
+    public CompletionService(ModelOpener models, EngineOpener engines, LivePolicies policies, int kept,
+            ServingLoad load) {
+        this.load = load;
         this.models = models;
         this.engines = engines;
         this.policies = policies;
@@ -134,10 +142,10 @@ public final class CompletionService implements Completions, AutoCloseable {
         }
     }
 
-    private static CompletionResult call(CompletionRequest request, Texts texts, ServingEngine engine,
+    private CompletionResult call(CompletionRequest request, Texts texts, ServingEngine engine,
             @Nullable String weights, CompletionListener listener) {
         List<CompletionResult.Prompt> prompts = request.prompts().stream().map(texts::read).toList();
-        return new CompletionCall(request, prompts, texts.tokenizer(), weights, listener).run(engine);
+        return new CompletionCall(request, prompts, texts.tokenizer(), weights, listener, load).run(engine);
     }
 
     /** The entry's engine; a new one when the last one has failed. */

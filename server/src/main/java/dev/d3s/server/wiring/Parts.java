@@ -28,7 +28,11 @@ import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.rollout.CompletionService;
 import dev.d3s.server.rollout.LivePolicies;
 import dev.d3s.server.rollout.ServingLimits;
+import dev.d3s.server.rollout.ServingLoad;
 import dev.d3s.server.rollout.onnx.OnnxServingEngine;
+import dev.d3s.server.telemetry.ObservedTraining;
+import dev.d3s.server.telemetry.RunMetrics;
+import dev.d3s.server.telemetry.RunTraces;
 import dev.d3s.server.training.EngineTraining;
 import dev.d3s.server.training.Training;
 import dev.d3s.spi.OutgoingRequests;
@@ -82,9 +86,11 @@ final class Parts {
 
     @Produces
     @Singleton
-    static Training training(ServerSettings settings, PluginRegistry plugins, LivePolicies policies) {
+    static Training training(ServerSettings settings, PluginRegistry plugins, LivePolicies policies,
+            RunMetrics metrics, RunTraces traces) {
         NativeLibraries.prepare(NativeLibraries.userCache());
-        return new EngineTraining(new OnnxTorchEngines(settings.threads()), plugins, policies);
+        return ObservedTraining.of(new EngineTraining(new OnnxTorchEngines(settings.threads()), plugins, policies),
+                metrics, traces);
     }
 
     @Produces
@@ -99,11 +105,18 @@ final class Parts {
 
     @Produces
     @Singleton
-    static CompletionService completions(ServerSettings settings, ServingSettings serving, LivePolicies policies) {
+    static ServingLoad servingLoad() {
+        return new ServingLoad();
+    }
+
+    @Produces
+    @Singleton
+    static CompletionService completions(ServerSettings settings, ServingSettings serving, LivePolicies policies,
+            ServingLoad load) {
         NativeLibraries.prepare(NativeLibraries.userCache());
         return new CompletionService(new DirectoryModels(),
                 (config, weights) -> OnnxServingEngine.open(config, weights, settings.threads(), limits(serving)),
-                policies, SERVED_MODELS);
+                policies, SERVED_MODELS, load);
     }
 
     @Produces
