@@ -34,6 +34,7 @@ import dev.d3s.server.policy.Precision;
 import dev.d3s.server.selection.Presets;
 import dev.d3s.server.training.EngineTraining;
 import dev.d3s.server.training.Engines;
+import dev.d3s.server.training.CheckpointSettings;
 import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.ObjectiveSettings;
@@ -183,7 +184,7 @@ final class StepBenchmark {
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE,
                 PluginChoice.of(REWARD), 30, mode.policy(),
                 new OptimizerSettings(1e-6, OptimizerSettings.Decay.CONSTANT, 0, 0, 0, 1, 0.9, 0.999, 1e-8),
-                new EvaluationSettings(0, 1), 0, new RecordingSettings(0, 1));
+                new EvaluationSettings(0, 1), CheckpointSettings.every(0), new RecordingSettings(0, 1));
     }
 
     /** From the preset's first ratio to what its schedule reaches half-way. */

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.job.JobEvent.Level;
 import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.training.CheckpointSettings;
 import dev.d3s.server.training.TrainingObserver.CheckpointContent;
 
 /**
@@ -115,16 +116,57 @@ final class Checkpoints {
         }
         replaced.filter(old -> !old.directory().equals(name))
             .ifPresent(old -> delete(models.checkpointDirectory(old)));
-        retire(job, step);
+        retire(record, job);
     }
 
     /** Deletes what the newest checkpoint makes superfluous. */
-    private void retire(Job job, int newest) {
-        for (Checkpoint old : stores.checkpoints.latestFirst(job.id())) {
-            if (old.interim() && old.step() < newest && !models.needed(old.model())) {
-                stores.database.change(connection -> stores.checkpoints.delete(connection, old));
-                delete(models.checkpointDirectory(old));
+    private void retire(RunRecord record, Job job) {
+        List<Checkpoint> old = superfluous(stores.checkpoints.latestFirst(job.id()), job.spec().settings().checkpoints())
+            .stream()
+            .filter(checkpoint -> !models.needed(checkpoint.model()))
+            .toList();
+        if (!old.isEmpty()) {
+            record.retired(old);
+            old.forEach(checkpoint -> delete(models.checkpointDirectory(checkpoint)));
+        }
+    }
+
+    /**
+     * What need not stay: never the newest, from which a run goes on and which may become the result.
+     *
+     * @param latestFirst all of a job
+     */
+    static List<Checkpoint> superfluous(List<Checkpoint> latestFirst, CheckpointSettings settings) {
+        Checkpoint best = null;
+        double bestValue = Double.NaN;
+        for (Checkpoint checkpoint : latestFirst.reversed()) {
+            double value = checkpoint.metrics().getOrDefault(settings.bestMetric(), Double.NaN);
+            boolean better = switch (settings.best()) {
+                case MAX -> value > bestValue;
+                case MIN -> value < bestValue;
+            };
+            if (!checkpoint.interim() && !Double.isNaN(value) && (best == null || better)) {
+                best = checkpoint;
+                bestValue = value;
             }
+        }
+        List<Checkpoint> superfluous = new ArrayList<>();
+        int due = 0;
+        for (Checkpoint checkpoint : latestFirst) {
+            due += checkpoint.interim() ? 0 : 1;
+            boolean newest = checkpoint == latestFirst.getFirst();
+            boolean tooMany = settings.keepLast() > 0 && due > settings.keepLast() && checkpoint != best;
+            if (!newest && (checkpoint.interim() || tooMany)) {
+                superfluous.add(checkpoint);
+            }
+        }
+        return superfluous;
+    }
+
+    /** {@link #clean} for every job, when a server starts. */
+    void cleanAll() {
+        for (Job job : stores.jobs.withStatus(JobStatus.values())) {
+            clean(job);
         }
     }
 
@@ -151,7 +193,9 @@ final class Checkpoints {
         for (Path path : found) {
             String name = String.valueOf(path.getFileName());
             Matcher matcher = NAME.matcher(name);
-            boolean earlier = job.status() != JobStatus.RUNNING || run(name) < job.epoch();
+            // a run that began since the job was read has a higher number than its epoch
+            long before = job.status() == JobStatus.RUNNING ? job.epoch() : job.epoch() + 1;
+            boolean earlier = run(name) < before;
             if (matcher.matches() && !listed.contains(name) && earlier) {
                 LOG.infof("Deleting %s, which an earlier run of the job left.", path);
                 delete(path);

@@ -71,6 +71,7 @@ public class JobService implements AutoCloseable {
 
     /** Marks what a former process left running as interrupted, then begins to run queued jobs. */
     public void start() {
+        new Checkpoints(stores, models).cleanAll();
         queue.markInterrupted();
         queue.start();
         validation.start();

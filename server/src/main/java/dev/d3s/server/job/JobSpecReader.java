@@ -35,7 +35,9 @@ import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.Precision;
 import dev.d3s.server.selection.Preset;
 import dev.d3s.server.selection.Presets;
+import dev.d3s.server.training.CheckpointSettings;
 import dev.d3s.server.training.EvaluationSettings;
+import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
 import dev.d3s.server.training.PluginChoice;
@@ -267,7 +269,7 @@ final class JobSpecReader {
 
         EvaluationSettings evaluation = evaluation(d3s, files, evaluationInterval, evaluationSamples,
                 temperature);
-        int checkpointInterval = checkpointInterval(d3s);
+        CheckpointSettings checkpoints = checkpoints(d3s);
         int rows = files.check(false, maxTokens, false, maxTokens);
         int steps = steps(d3s, epochs, files, rows, batchSize);
         RecordingSettings recording = recording(d3s, steps);
@@ -275,7 +277,7 @@ final class JobSpecReader {
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new ReinforcementSettings(preset.name(), steps, batchSize, groupSize, maxTokens, temperature, scale,
                         minRange, rollouts, tokens, norm, entropy, objectiveSettings, updateSettings, grader, timeout,
-                        policy, optimizer, evaluation, checkpointInterval, recording),
+                        policy, optimizer, evaluation, checkpoints, recording),
                 wishes);
     }
 
@@ -294,13 +296,13 @@ final class JobSpecReader {
         EngineWishes wishes = ResourcesReader.read(d3s);
         OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
         EvaluationSettings evaluation = evaluation(d3s, files, 0, 256, 1);
-        int checkpointInterval = checkpointInterval(d3s);
+        CheckpointSettings checkpoints = checkpoints(d3s);
         // completions are imitated in training; in evaluation they are generated, and a grader needs none to compare with
         int rows = files.check(true, 0, grader == null, maxTokens);
         int steps = steps(d3s, epochs, files, rows, batchSize);
         d3s.finish();
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
-                new SupervisedSettings(steps, batchSize, maxTokens, policy, optimizer, evaluation, checkpointInterval,
+                new SupervisedSettings(steps, batchSize, maxTokens, policy, optimizer, evaluation, checkpoints,
                         grader),
                 wishes);
     }
@@ -416,11 +418,24 @@ final class JobSpecReader {
                 evaluation.real("pass_threshold", 1, Range.from(-1_000_000, 1_000_000)));
     }
 
-    private static int checkpointInterval(Section d3s) {
+    private static CheckpointSettings checkpoints(Section d3s) {
         Section checkpoint = d3s.section("checkpoint");
         int interval = checkpoint.whole("interval", 50, 0, MOST_STEPS);
+        double minutes = checkpoint.real("minutes", 0, Range.from(0, 1_000_000));
+        int keepLast = checkpoint.whole("keep_last", 0, 0, MOST_STEPS);
+        Section keepBest = checkpoint.section("keep_best");
+        String given = keepBest.text("metric");
+        String metric = given == null ? Metric.ACCURACY.key() : given;
+        if (!Metric.mayBe(metric)) {
+            keepBest.mistake("metric", "invalid_value", "'" + keepBest.pathOf("metric") + "' is '" + metric
+                    + "', which is no metric: the README lists them, such as accuracy, reward_mean or validation_loss.");
+        }
+        keepBest.expanded().put("metric", metric);
+        CheckpointSettings settings = new CheckpointSettings(interval, minutes, keepLast, metric,
+                keepBest.choice("mode", CheckpointSettings.Best.MAX));
+        keepBest.finish();
         checkpoint.finish();
-        return interval;
+        return settings;
     }
 
     private RecordingSettings recording(Section d3s, int steps) {

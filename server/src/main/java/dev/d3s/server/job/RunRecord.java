@@ -2,6 +2,7 @@ package dev.d3s.server.job;
 
 import java.sql.SQLException;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
@@ -94,6 +95,16 @@ final class RunRecord {
             checkpoints.put(connection, checkpoint);
             events.append(connection, job, Level.INFO, Content.MESSAGE, "Checkpoint after " + checkpoint.step()
                     + (checkpoint.step() == 1 ? " step: " : " steps: ") + checkpoint.model(), null);
+        });
+    }
+
+    /** Takes checkpoints off the list. */
+    void retired(List<Checkpoint> old) {
+        database.change(connection -> {
+            guarded(Database.execute(connection, guardedUpdate("epoch = epoch"), job, epoch));
+            for (Checkpoint checkpoint : old) {
+                checkpoints.delete(connection, checkpoint);
+            }
         });
     }
 

@@ -1,5 +1,7 @@
 package dev.d3s.server.training;
 
+import java.util.Arrays;
+
 /** Every metric a step can report, with the name under which it is stored and served. */
 public enum Metric {
     REWARD_MEAN("reward_mean", "mean reward of the graded rollouts"), //
@@ -53,6 +55,17 @@ public enum Metric {
     Metric(String key, String description) {
         this.key = key;
         this.description = description;
+    }
+
+    /** Whether a step may report something under this name: what plugins and evaluations name themselves counts by its beginning. */
+    public static boolean mayBe(String key) {
+        return Arrays.stream(values()).anyMatch(metric -> metric.key.equals(key))
+                || key.matches("(reward_part|rollout_selector|token_selector|avg_at|pass_at)_.+");
+    }
+
+    /** Whether it says how long something took: it differs between two runs of the same job, as no other metric does. */
+    public boolean measuresTime() {
+        return key.startsWith("seconds_") || this == TOKENS_PER_SECOND;
     }
 
     /** The stored name, snake_case. */

@@ -32,7 +32,7 @@ public record ReinforcementSettings(String preset, int steps, int promptsPerStep
         SelectionSettings tokens, TokenNorm tokenNorm, EntropySource entropySource, ObjectiveSettings objective,
         UpdateSettings updates, PluginChoice grader, double graderTimeoutSeconds, PolicySettings policy,
         OptimizerSettings optimizer, EvaluationSettings evaluation,
-        int checkpointInterval, RecordingSettings recording) implements TrainingSettings {
+        CheckpointSettings checkpoints, RecordingSettings recording) implements TrainingSettings {
     /** Denominator of the loss after dropping tokens. */
     public enum TokenNorm {
         /** The kept tokens. */

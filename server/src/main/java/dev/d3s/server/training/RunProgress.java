@@ -31,7 +31,7 @@ final class RunProgress {
     private final Policy policy;
     private final Path tokenizerSource;
     private final int totalSteps;
-    private final int checkpointInterval;
+    private final CheckpointSchedule schedule;
     private final @Nullable RefreshMode refreshMode;
 
     private int completedSteps;
@@ -56,7 +56,7 @@ final class RunProgress {
         this.policy = policy;
         this.tokenizerSource = tokenizerSource;
         this.totalSteps = settings.steps();
-        this.checkpointInterval = settings.checkpointInterval();
+        this.schedule = new CheckpointSchedule(settings.checkpoints(), settings.steps(), System::nanoTime);
         this.refreshMode = refreshMode;
         this.completedSteps = start.completedSteps();
         this.checkpointedSteps = start.completedSteps();
@@ -188,8 +188,7 @@ final class RunProgress {
     }
 
     private void saveDue(Map<String, Double> metrics) throws IOException {
-        boolean due = checkpointInterval > 0 && completedSteps % checkpointInterval == 0;
-        if (due || completedSteps == totalSteps) {
+        if (schedule.due(completedSteps)) {
             checkpoint(metrics, false);
         }
     }
@@ -223,6 +222,7 @@ final class RunProgress {
             observer.checkpoint(completedSteps, metrics, content);
         }
         checkpointedSteps = completedSteps;
+        schedule.written();
         checkpointSeconds += (System.nanoTime() - started) / 1e9;
     }
 }

@@ -13,10 +13,10 @@ import dev.d3s.server.policy.PolicySettings;
  * @param policy what is trained, and in which numbers
  * @param optimizer AdamW and its learning rate
  * @param evaluation on the validation file: loss, and accuracy of greedy completions
- * @param checkpointInterval every so many steps; 0 for the end only
+ * @param checkpoints when they are written, and which stay
  * @param grader decides accuracy; {@code null} for exact match with the row's completion
  */
 public record SupervisedSettings(int steps, int batchSize, int maxTokens, PolicySettings policy,
         OptimizerSettings optimizer,
-        EvaluationSettings evaluation, int checkpointInterval,
+        EvaluationSettings evaluation, CheckpointSettings checkpoints,
         @Nullable PluginChoice grader) implements TrainingSettings {}

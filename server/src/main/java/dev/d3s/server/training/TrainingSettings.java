@@ -17,6 +17,5 @@ public sealed interface TrainingSettings permits ReinforcementSettings, Supervis
 
     EvaluationSettings evaluation();
 
-    /** A checkpoint every so many steps, and one at the end; 0 for the end only. */
-    int checkpointInterval();
+    CheckpointSettings checkpoints();
 }

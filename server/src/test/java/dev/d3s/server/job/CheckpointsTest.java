@@ -20,7 +20,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
+
 import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.training.CheckpointSettings;
+import dev.d3s.server.training.CheckpointSettings.Best;
 
 /** Checkpoint files, written and read by runs that the test plays. */
 class CheckpointsTest {
@@ -59,7 +63,8 @@ class CheckpointsTest {
     private void write(Job job, int step, Map<String, Double> metrics) {
         try {
             checkpoints.write(server.stores.run(job), job, step, "m:ckpt-step-" + step, metrics, false, directory -> {
-                Files.writeString(directory.resolve("config.json"), "{}");
+                Files.writeString(directory.resolve("config.json"), "{\"max_position_embeddings\": 1024}");
+                Files.writeString(directory.resolve("tokenizer.json"), "{}");
                 Files.writeString(directory.resolve("model.safetensors"), "weights after step " + step);
                 Files.createDirectories(directory.resolve("trainer"));
                 Files.write(directory.resolve("trainer/optimizer.safetensors"), new byte[3_000_000]);
@@ -234,5 +239,60 @@ class CheckpointsTest {
         checkpoints.clean(second);
         assertThat(files(second)).as("a run's own files, a successor's and foreign ones stay")
             .containsExactly(".step-4-run-2.tmp", "notes", "step-2-run-1", "step-4-run-3");
+    }
+
+    private static Checkpoint checkpoint(int step, boolean interim, Map<String, Double> metrics) {
+        return new Checkpoint("ftckpt-" + step, "job", step, 0, "m:" + step, metrics, "step-" + step + "-run-1", interim);
+    }
+
+    private static List<Integer> superfluous(CheckpointSettings settings, Checkpoint... latestFirst) {
+        return Checkpoints.superfluous(List.of(latestFirst), settings).stream().map(Checkpoint::step).toList();
+    }
+
+    @Test
+    void shouldKeepTheLastOnesAndTheBest() {
+        Checkpoint[] all = {checkpoint(6, false, Map.of("accuracy", 0.5, "loss", 2.0)),
+                checkpoint(5, false, Map.of("accuracy", 0.7)), checkpoint(4, true, Map.of("accuracy", 0.9)),
+                checkpoint(3, false, Map.of("accuracy", 0.8, "loss", 1.0)),
+                checkpoint(2, false, Map.of("accuracy", 0.8, "loss", Double.NaN)), checkpoint(1, false, Map.of())};
+        assertThat(superfluous(CheckpointSettings.every(1), all)).as("interim ones only").containsExactly(4);
+        assertThat(superfluous(new CheckpointSettings(1, 0, 2, "accuracy", Best.MAX), all))
+            .as("an interim one is not the best of those that stay")
+            .containsExactly(4, 3, 1);
+        assertThat(superfluous(new CheckpointSettings(1, 0, 1, "loss", Best.MIN), all)).containsExactly(5, 4, 2, 1);
+        assertThat(superfluous(new CheckpointSettings(1, 0, 4, "accuracy", Best.MIN), all)).containsExactly(4, 1);
+        assertThat(superfluous(new CheckpointSettings(1, 0, 1, "nothing", Best.MAX), all))
+            .containsExactly(5, 4, 3, 2, 1);
+        assertThat(superfluous(new CheckpointSettings(1, 0, 1, "accuracy", Best.MAX), checkpoint(3, true, Map.of()),
+                checkpoint(2, false, Map.of()), checkpoint(1, false, Map.of())))
+            .as("the newest stays whatever it is")
+            .containsExactly(1);
+    }
+
+    @Test
+    void shouldDeleteTheFilesOfWhatDoesNotStay() throws Exception {
+        ObjectNode request = server.request(10);
+        ((ObjectNode) request.at("/method/reinforcement/d3s/checkpoint")).put("keep_last", 2);
+        Job job = claimed(server.jobs.create(TestServer.CALLER, request), 0);
+        write(job, 2, Map.of("accuracy", 0.25));
+        write(job, 4, Map.of("accuracy", 0.75));
+        write(job, 6, Map.of("accuracy", 0.5));
+        write(job, 8, Map.of());
+        assertThat(steps(job)).containsExactly(8, 6, 4);
+        assertThat(files(job)).containsExactly("step-4-run-1", "step-6-run-1", "step-8-run-1");
+    }
+
+    @Test
+    void shouldKeepWhatAnotherJobBeginsWith() throws Exception {
+        ObjectNode request = server.request(10);
+        ((ObjectNode) request.at("/method/reinforcement/d3s/checkpoint")).put("keep_last", 1);
+        Job job = claimed(server.jobs.create(TestServer.CALLER, request), 0);
+        write(job, 2, Map.of());
+        Job other = server.jobs.create(TestServer.CALLER, server.request(3).put("model", "m:ckpt-step-2"));
+        write(job, 4, Map.of());
+        assertThat(steps(job)).containsExactly(4, 2);
+        server.jobs.cancel(TestServer.CALLER, other.id());
+        write(job, 6, Map.of());
+        assertThat(steps(job)).containsExactly(6);
     }
 }

@@ -31,6 +31,7 @@ import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.LoraTarget;
 import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.Precision;
+import dev.d3s.server.training.CheckpointSettings;
 import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.ObjectiveSettings;
 import dev.d3s.server.training.OptimizerSettings;
@@ -133,7 +134,7 @@ class JobSpecReaderTest {
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, EXACT,
                 30, PolicySettings.DEFAULT,
                 new OptimizerSettings(1e-5, OptimizerSettings.Decay.CONSTANT, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
-                new EvaluationSettings(0, 256), 50, new RecordingSettings(1, 2)));
+                new EvaluationSettings(0, 256), CheckpointSettings.every(50), new RecordingSettings(1, 2)));
     }
 
     @Test
@@ -173,7 +174,7 @@ class JobSpecReaderTest {
                 new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), new UpdateSettings(2, 4), EXACT,
                 2.5, PolicySettings.DEFAULT,
                 new OptimizerSettings(1e-4, OptimizerSettings.Decay.COSINE, 0.1, 1, 0.01, 0.5, 0.8, 0.95, 1e-6),
-                new EvaluationSettings(3, 30, SampledSettings.NONE, 0.7), 0, new RecordingSettings(4, 3)));
+                new EvaluationSettings(3, 30, SampledSettings.NONE, 0.7), CheckpointSettings.every(0), new RecordingSettings(4, 3)));
         assertThat(spec.seed()).isEqualTo(11);
         assertThat(spec.validationFile()).isEqualTo("file-2");
         assertThat(spec.suffix()).isEqualTo("x");
@@ -215,7 +216,7 @@ class JobSpecReaderTest {
         JobSpec spec = read(request);
         assertThat(spec.settings()).isEqualTo(new SupervisedSettings(38, 8, 48, PolicySettings.DEFAULT,
                 new OptimizerSettings(0.003, OptimizerSettings.Decay.LINEAR, 0, 5, 0, 1, 0.9, 0.999, 1e-8),
-                new EvaluationSettings(0, 256), 50, null));
+                new EvaluationSettings(0, 256), CheckpointSettings.every(50), null));
         assertThat(read(spec.request())).isEqualTo(spec);
 
         request.withObject("/method/supervised")

@@ -105,7 +105,7 @@ public class ScriptedTraining implements Training {
                 fault.occur();
             }
             observer.report(new StepReport(step, total, metrics(step), step % 2 == 0 ? rollouts(step) : List.of()));
-            int interval = request.settings().checkpointInterval();
+            int interval = request.settings().checkpoints().interval();
             if (interval > 0 && (step + 1) % interval == 0 && step + 1 < total) {
                 checkpoint(request, observer, step + 1);
             }

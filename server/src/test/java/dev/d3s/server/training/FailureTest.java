@@ -209,7 +209,7 @@ class FailureTest {
     void shouldSayWhatToDoWhenASupervisedRunDiverges() {
         TrainingRequest request = runs.supervised(4, null);
         SupervisedSettings settings = new SupervisedSettings(4, 8, Runs.MAX_TOKENS, PolicySettings.DEFAULT, absurd(),
-                new EvaluationSettings(0, 16), 0, null);
+                new EvaluationSettings(0, 16), CheckpointSettings.every(0), null);
         assertThatThrownBy(() -> training(new TestPlugins()).run(new TrainingRequest(request.seed(), request.model(),
                 request.trainingFile(), request.validationFile(), null, settings), observer))
             .isInstanceOfSatisfying(D3sException.class, FailureTest::assertDiverged);

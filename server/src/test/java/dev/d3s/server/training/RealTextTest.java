@@ -100,7 +100,7 @@ class RealTextTest {
         RecordingObserver supervised = new RecordingObserver(directory.resolve("supervised"));
         training.run(request(model, new SupervisedSettings(12, 8, MAX_TOKENS, PolicySettings.DEFAULT,
                 Runs.optimizer(3e-3, 4, 0.1),
-                new EvaluationSettings(0, 8), 0, Runs.mathGrader())), supervised);
+                new EvaluationSettings(0, 8), CheckpointSettings.every(0), Runs.mathGrader())), supervised);
         List<Double> loss = supervised.series(Metric.VALIDATION_LOSS);
         // uniform over 258 bytes is ln 258 = 5.55; the frequencies of letters alone bring that far down
         assertThat(loss.getFirst()).isGreaterThan(5);
@@ -112,7 +112,7 @@ class RealTextTest {
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE,
                 Runs.mathGrader(), 10, PolicySettings.DEFAULT,
-                Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 8), 0, new RecordingSettings(1, 2));
+                Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 8), CheckpointSettings.every(0), new RecordingSettings(1, 2));
         RecordingObserver reinforcement = new RecordingObserver(directory.resolve("reinforcement"));
         TrainingTotals totals = training.run(request(supervised.checkpoint(12), settings), reinforcement);
 

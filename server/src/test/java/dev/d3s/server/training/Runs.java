@@ -34,7 +34,7 @@ final class Runs {
 
     static SupervisedSettings supervised(int steps) {
         return new SupervisedSettings(steps, 32, MAX_TOKENS, PolicySettings.DEFAULT, optimizer(3e-3, 10, 0),
-                new EvaluationSettings(0, 256), 0, mathGrader());
+                new EvaluationSettings(0, 256), CheckpointSettings.every(0), mathGrader());
     }
 
     static ReinforcementSettings reinforcement(String presetName, int steps, PluginChoice grader) {
@@ -49,7 +49,7 @@ final class Runs {
                 ReinforcementSettings.TokenNorm.KEPT,
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE, grader, 10,
-                policy, optimizer(learningRate, 5, 0.1), new EvaluationSettings(4, 256), 0,
+                policy, optimizer(learningRate, 5, 0.1), new EvaluationSettings(4, 256), CheckpointSettings.every(0),
                 new RecordingSettings(0, 1));
     }
 

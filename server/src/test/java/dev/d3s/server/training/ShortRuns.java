@@ -31,7 +31,7 @@ final class ShortRuns {
     TrainingRequest supervised(int steps, @Nullable Path resumeFrom) {
         return new TrainingRequest(SEED, model, files.supervised(), files.heldOut(), resumeFrom,
                 new SupervisedSettings(steps, 8, Runs.MAX_TOKENS, PolicySettings.DEFAULT, Runs.optimizer(3e-3, 2, 0),
-                        new EvaluationSettings(2, 16), 0, Runs.mathGrader()));
+                        new EvaluationSettings(2, 16), CheckpointSettings.every(0), Runs.mathGrader()));
     }
 
     TrainingRequest reinforcement(ReinforcementSettings settings) {
@@ -146,7 +146,7 @@ final class ShortRuns {
         ReinforcementSettings build() {
             return new ReinforcementSettings("d3s", steps, PROMPTS, GROUP_SIZE, Runs.MAX_TOKENS, temperature, scale,
                     minRange, rollouts, tokens, norm, entropy, objective, updates, grader, graderSeconds, policy,
-                    optimizer, evaluation, 0, recording);
+                    optimizer, evaluation, CheckpointSettings.every(0), recording);
         }
     }
 }
