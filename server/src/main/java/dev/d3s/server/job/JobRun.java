@@ -15,6 +15,7 @@ import dev.d3s.server.access.Caller;
 import dev.d3s.server.job.Job.JobError;
 import dev.d3s.server.job.JobEvent.Level;
 import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.Training;
 import dev.d3s.server.training.TrainingObserver;
@@ -202,6 +203,16 @@ final class JobRun implements TrainingObserver {
     @Override
     public Map<String, String> context() {
         return Map.of(JOB, job.id(), ORGANIZATION, job.organization());
+    }
+
+    @Override
+    public @Nullable RefreshMode refreshMode() {
+        return record.refreshMode();
+    }
+
+    @Override
+    public void refreshes(RefreshMode mode) {
+        record.refreshes(mode);
     }
 
     @Override

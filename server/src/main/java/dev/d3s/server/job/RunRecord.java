@@ -14,6 +14,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import dev.d3s.server.job.Job.JobError;
 import dev.d3s.server.job.JobEvent.Content;
 import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.TrainingTotals;
@@ -96,6 +97,19 @@ final class RunRecord {
             events.append(connection, job, Level.INFO, Content.MESSAGE, "Checkpoint after " + checkpoint.step()
                     + (checkpoint.step() == 1 ? " step: " : " steps: ") + checkpoint.model(), null);
         });
+    }
+
+    /** How the rollout engine takes over weights, as an earlier run found out; {@code null} before. */
+    @Nullable
+    RefreshMode refreshMode() {
+        return database.one("select refresh_mode from job where id = ?", row -> row.getString("refresh_mode"), job)
+            .map(RefreshMode::valueOf)
+            .orElse(null);
+    }
+
+    void refreshes(RefreshMode mode) {
+        database.change(connection -> guarded(Database.execute(connection, guardedUpdate("refresh_mode = ?"),
+                mode.name(), job, epoch)));
     }
 
     /** Takes checkpoints off the list. */

@@ -14,6 +14,7 @@ import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.Training;
@@ -123,6 +124,16 @@ public final class ObservedTraining implements Training {
         @Override
         public Map<String, String> context() {
             return observer.context();
+        }
+
+        @Override
+        public @Nullable RefreshMode refreshMode() {
+            return observer.refreshMode();
+        }
+
+        @Override
+        public void refreshes(RefreshMode mode) {
+            observer.refreshes(mode);
         }
 
         @Override

@@ -24,6 +24,7 @@ import dev.d3s.server.policy.Policy;
 import dev.d3s.server.policy.ReferencePolicy;
 import dev.d3s.server.reward.Grading;
 import dev.d3s.server.rollout.LivePolicies;
+import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.RolloutEngine;
 import dev.d3s.server.rollout.ServingLimits;
 import dev.d3s.server.selection.KeepRatio;
@@ -98,7 +99,8 @@ public final class EngineTraining implements Training {
                     encoder(request, tokenizer, config), observer);
             try (RolloutEngine rolloutEngine = engines.rollouts(config, policy.weights(),
                     prompts.longest + settings.maxTokens(), completions * settings.maxTokens(),
-                    start.refreshMode())) {
+                    refreshMode(start, observer))) {
+                observer.refreshes(rolloutEngine.refreshMode());
                 Evaluation evaluation = new Evaluation(prompts.evaluation, settings.evaluation(), request.seed(),
                         rolloutEngine, policy, tokenizer, grading, settings.maxTokens(), observer::stopRequested);
                 SelectionSettings rollouts = settings.rollouts();
@@ -149,7 +151,8 @@ public final class EngineTraining implements Training {
                     prompts.longest + settings.maxTokens(),
                     (long) settings.evaluation().samples() * (1 + settings.evaluation().sampled().n())
                             * settings.maxTokens(),
-                    start.refreshMode())) {
+                    refreshMode(start, observer))) {
+                observer.refreshes(rolloutEngine.refreshMode());
                 Evaluation evaluation = new Evaluation(prompts.evaluation, settings.evaluation(), request.seed(),
                         rolloutEngine, policy, tokenizer, grading, settings.maxTokens(), observer::stopRequested);
                 RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
@@ -172,6 +175,10 @@ public final class EngineTraining implements Training {
         } catch (CancellationException e) {
             throw progress.stopped(e);
         }
+    }
+
+    private static @Nullable RefreshMode refreshMode(TrainingState start, TrainingObserver observer) {
+        return start.refreshMode() == null ? observer.refreshMode() : start.refreshMode();
     }
 
     private interface Loop {

@@ -5,6 +5,10 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.rollout.RefreshMode;
+
 /** Hears how a training run goes. Called on the training thread. An exception from it ends the run. */
 public interface TrainingObserver {
     /**
@@ -32,6 +36,17 @@ public interface TrainingObserver {
             throws IOException {
         checkpoint(completedSteps, metrics, content);
     }
+
+    /**
+     * How the job's rollout engine takes over weights, where an earlier run has chosen; {@code null} to choose. A run that begins
+     * anew, before there was a checkpoint, must do what that one did: the modes differ in the last bits.
+     */
+    default @Nullable RefreshMode refreshMode() {
+        return null;
+    }
+
+    /** This run has opened its rollout engine, which takes over weights like this. */
+    default void refreshes(RefreshMode mode) {}
 
     /** Names under which clients may sample from the policy while it is trained, its model id first; none to refuse. */
     default List<String> policyNames() {

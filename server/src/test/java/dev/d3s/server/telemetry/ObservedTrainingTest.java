@@ -18,6 +18,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import dev.d3s.server.policy.PolicySettings;
+import dev.d3s.server.training.CheckpointSettings;
 import dev.d3s.server.training.EvaluationSettings;
 import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.OptimizerSettings;
@@ -53,7 +54,7 @@ class ObservedTrainingTest {
     private TrainingRequest request(@Nullable Path resumeFrom) {
         return new TrainingRequest(7, directory, directory, null, resumeFrom, new SupervisedSettings(2, 4, 8,
                 PolicySettings.DEFAULT, new OptimizerSettings(1e-3, OptimizerSettings.Decay.CONSTANT, 0, 0, 0, 1,
-                        0.9, 0.999, 1e-8), new EvaluationSettings(0, 1), 0,
+                        0.9, 0.999, 1e-8), new EvaluationSettings(0, 1), CheckpointSettings.every(0),
                 null));
     }
 
