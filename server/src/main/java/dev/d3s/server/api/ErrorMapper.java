@@ -12,9 +12,11 @@ import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
 
 import dev.d3s.server.access.ForbiddenException;
+import dev.d3s.server.access.UnauthorizedException;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.job.ConflictException;
 import dev.d3s.server.job.InvalidRequestException;
+import dev.d3s.server.job.UnprocessableException;
 import dev.d3s.server.rollout.BusyException;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.InvalidConfigException;
@@ -42,6 +44,8 @@ final class ErrorMapper {
             case dev.d3s.server.job.NotFoundException missing -> 404;
             case ConflictException conflict -> 409;
             case ForbiddenException forbidden -> 403;
+            case UnauthorizedException unknown -> 401;
+            case UnprocessableException contradiction -> 422;
             default -> switch (e.category()) { // the hierarchy of exceptions is open
                 case USER -> 400;
                 case PLUGIN, INTERNAL -> 500;

@@ -22,6 +22,7 @@ import org.eclipse.microprofile.openapi.annotations.media.Schema;
 import org.eclipse.microprofile.openapi.annotations.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
+import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jspecify.annotations.Nullable;
@@ -67,8 +68,8 @@ class EvalsResource {
     @RequestBody(content = @Content(schema = @Schema(implementation = Object.class), examples = @ExampleObject(name = "pass@8", value = EXAMPLE)))
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = EvalObject.class)))
     @APIResponse(responseCode = "400", description = "The request has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
-    public EvalObject create(String body) {
-        return EvalObject.of(evals.create(callers.with(Scope.JOBS_WRITE), json.read(body)));
+    public EvalObject create(String body, @RestHeader("Idempotency-Key") @Nullable String idempotencyKey) {
+        return EvalObject.of(evals.create(callers.with(Scope.JOBS_WRITE), json.read(body), idempotencyKey));
     }
 
     @GET

@@ -77,11 +77,12 @@ class JobsResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(oneOf = {FineTuningJob.class,
             JobPlanObject.class})))
     @APIResponse(responseCode = "400", description = "The request has mistakes, or the job does not fit into memory", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
-    public Response create(String body, @RestQuery("dry_run") @Nullable String dryRun) {
+    public Response create(String body, @RestQuery("dry_run") @Nullable String dryRun,
+            @RestHeader("Idempotency-Key") @Nullable String idempotencyKey) {
         Caller caller = callers.with(Scope.JOBS_WRITE);
         Object answer = QueryRules.flag("dry_run", dryRun)
                 ? JobPlanObject.of(jobs.dryRun(caller, json.read(body)))
-                : FineTuningJob.of(jobs.create(caller, json.read(body)));
+                : FineTuningJob.of(jobs.create(caller, json.read(body), idempotencyKey));
         return Response.ok(answer, MediaType.APPLICATION_JSON_TYPE).build();
     }
 

@@ -11,6 +11,7 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.evaluation.ModelEvaluation;
@@ -59,11 +60,29 @@ public class EvalService implements AutoCloseable {
      * @throws InvalidRequestException with every mistake
      */
     public Eval create(Caller caller, JsonNode request) {
+        return create(caller, request, null);
+    }
+
+    /** @param idempotencyKey requests with the same one make one evaluation; {@code null} for none */
+    public Eval create(Caller caller, JsonNode request, @Nullable String idempotencyKey) {
+        IdempotencyStore.Request named = IdempotencyStore.Request.of(caller, "eval", idempotencyKey, request);
+        Optional<String> made = stores.idempotency.made(named);
+        if (made.isPresent()) {
+            return eval(caller.within(), made.get());
+        }
         EvalSpecReader.Read read = new EvalSpecReader(plugins, new JobService.References(caller.within(), checks),
                 caller.organization())
             .read(request);
         String id = stores.identifiers.next("eval");
-        stores.evals.insert(id, caller.organization(), read.spec(), Math.min(read.spec().samples(), read.rows()));
+        try {
+            stores.evals.insert(id, caller.organization(), read.spec(), Math.min(read.spec().samples(), read.rows()),
+                    connection -> {
+                        stores.idempotency.take(connection, named, id);
+                        stores.audit.append(connection, caller, AuditAction.EVAL_CREATED, id, null);
+                    });
+        } catch (IdempotencyStore.TakenException e) {
+            return eval(caller.within(), stores.idempotency.made(named).orElseThrow(() -> e));
+        }
         queue.wake();
         return eval(caller, id);
     }
@@ -90,6 +109,7 @@ public class EvalService implements AutoCloseable {
             throw new ConflictException("invalid_status", "The evaluation '" + id + "' is " + eval.status().key()
                     + "; only a queued or running one can be cancelled.");
         }
+        stores.audit.appendAfter(caller, AuditAction.EVAL_CANCELLED, id);
         queue.stop(id);
         return eval(caller, id);
     }
@@ -97,7 +117,10 @@ public class EvalService implements AutoCloseable {
     /** Deletes an evaluation that has ended, and its rows. */
     public void delete(Caller caller, String id) {
         Eval eval = eval(caller, id);
-        if (!stores.evals.delete(id)) {
+        if (!stores.evals.delete(id, connection -> {
+            stores.idempotency.forget(connection, id);
+            stores.audit.append(connection, caller, AuditAction.EVAL_DELETED, id, null);
+        })) {
             throw new ConflictException("invalid_status",
                     "The evaluation '" + id + "' is " + eval.status().key() + "; cancel it first.");
         }

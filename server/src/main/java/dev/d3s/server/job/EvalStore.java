@@ -40,11 +40,18 @@ final class EvalStore {
         this.specs = specs;
     }
 
-    /** Stores a new evaluation, queued. */
-    void insert(String id, String organization, EvalSpec spec, int totalRows) {
-        database.change(connection -> Database.execute(connection,
+    /**
+     * Stores a new evaluation, queued.
+     *
+     * @param besides in the same transaction
+     */
+    void insert(String id, String organization, EvalSpec spec, int totalRows, Database.Change besides) {
+        database.change(connection -> {
+            besides.in(connection);
+            Database.execute(connection,
                 "insert into eval (id, organization, created_at, status, request, total_rows) values (?, ?, ?, ?, ?, ?)", id,
-                organization, System.currentTimeMillis(), EvalStatus.QUEUED.key(), spec.request().toString(), totalRows));
+                organization, System.currentTimeMillis(), EvalStatus.QUEUED.key(), spec.request().toString(), totalRows);
+        });
     }
 
     Optional<Eval> eval(String id) {
@@ -146,8 +153,13 @@ final class EvalStore {
         });
     }
 
-    /** @return whether there was one that had ended */
-    boolean delete(String id) {
+    /**
+     * Deletes an evaluation and its rows.
+     *
+     * @param besides in the same transaction
+     * @return whether there was one that had ended
+     */
+    boolean delete(String id, Database.Change besides) {
         return database.transaction(connection -> {
             if (Database.list(connection,
                     "select id from eval where id = ? and status not in ('queued', 'running')",
@@ -155,6 +167,7 @@ final class EvalStore {
                 .isEmpty()) {
                 return false;
             }
+            besides.in(connection);
             Database.execute(connection, "delete from eval_result where eval_id = ?", id);
             return Database.execute(connection, "delete from eval where id = ?", id) > 0;
         });

@@ -12,6 +12,7 @@ import jakarta.inject.Singleton;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.spi.D3sException;
@@ -49,7 +50,8 @@ public class FileService {
                 DurableFiles.publish(temporary, content(id));
                 UploadedFile file = new UploadedFile(id, caller.organization(), filename, purpose, bytes,
                         System.currentTimeMillis());
-                stores.files.insert(file);
+                stores.files.insert(file, connection -> stores.audit.append(connection, caller,
+                        AuditAction.FILE_CREATED, id, details -> details.put("bytes", bytes)));
                 return file;
             } finally {
                 Files.deleteIfExists(temporary);
@@ -125,7 +127,8 @@ public class FileService {
                         + "', which is " + eval.status().key() + "; cancel it first.");
             }
         }
-        stores.files.delete(file.id());
+        stores.files.delete(file.id(),
+                connection -> stores.audit.append(connection, caller, AuditAction.FILE_DELETED, id, null));
         try {
             Files.deleteIfExists(content(file));
         } catch (IOException e) {

@@ -19,17 +19,27 @@ final class FileStore {
         this.database = database;
     }
 
-    void insert(UploadedFile file) {
-        database.change(connection -> Database.execute(connection,
+    /** @param besides in the same transaction */
+    void insert(UploadedFile file, Database.Change besides) {
+        database.change(connection -> {
+            besides.in(connection);
+            Database.execute(connection,
                 "insert into uploaded_file (id, organization, filename, purpose, bytes, created_at) "
                         + "values (?, ?, ?, ?, ?, ?)",
-                file.id(), file.organization(), file.filename(), file.purpose(), file.bytes(), file.createdAt()));
+                file.id(), file.organization(), file.filename(), file.purpose(), file.bytes(), file.createdAt());
+        });
     }
 
-    /** @return whether there was one */
-    boolean delete(String id) {
-        return database
-            .transaction(connection -> Database.execute(connection, "delete from uploaded_file where id = ?", id) > 0);
+    /**
+     * Deletes the row of a file.
+     *
+     * @param besides in the same transaction
+     */
+    void delete(String id, Database.Change besides) {
+        database.change(connection -> {
+            besides.in(connection);
+            Database.execute(connection, "delete from uploaded_file where id = ?", id);
+        });
     }
 
     Optional<UploadedFile> file(String id) {

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.config.ServerSettings;
@@ -93,16 +94,37 @@ public class JobService implements AutoCloseable {
      * @throws InvalidRequestException with every mistake
      */
     public Job create(Caller caller, JsonNode request) {
+        return create(caller, request, null);
+    }
+
+    /** @param idempotencyKey requests with the same one make one job; {@code null} for none */
+    public Job create(Caller caller, JsonNode request, @Nullable String idempotencyKey) {
+        IdempotencyStore.Request named = IdempotencyStore.Request.of(caller, "job", idempotencyKey, request);
+        Optional<String> made = stores.idempotency.made(named);
+        if (made.isPresent()) {
+            return job(caller.within(), made.get());
+        }
         JobSpecReader.Planned planned = reader(caller).plan(request, checkedAtOnce);
         String id = stores.identifiers.next("ftjob");
+        Database.Change besides = connection -> {
+            stores.idempotency.take(connection, named, id);
+            stores.audit.append(connection, caller, AuditAction.JOB_CREATED, id, null);
+        };
+        try {
+            if (planned.unchecked()) {
+                stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.VALIDATING_FILES,
+                        "The job's files are large: they are checked before it is queued.", besides);
+            } else {
+                stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.QUEUED,
+                        FileValidation.queued(planned), besides);
+            }
+        } catch (IdempotencyStore.TakenException e) {
+            return job(caller.within(), stores.idempotency.made(named).orElseThrow(() -> e));
+        }
         if (planned.unchecked()) {
-            stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.VALIDATING_FILES,
-                    "The job's files are large: they are checked before it is queued.");
             signal.raise();
             validation.wake();
         } else {
-            stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.QUEUED,
-                    FileValidation.queued(planned));
             changed();
         }
         return job(caller, id);
@@ -178,6 +200,7 @@ public class JobService implements AutoCloseable {
             // (a job that is running without a run is one whose end could not be stored)
             throw refused(job(caller, id), action);
         }
+        stores.audit.appendAfter(caller, to == JobStatus.CANCELLED ? AuditAction.JOB_CANCELLED : AuditAction.JOB_PAUSED, id);
         signal.raise();
         return job(caller, id);
     }
@@ -191,6 +214,7 @@ public class JobService implements AutoCloseable {
                 unchecked ? "The job's files are checked again." : "The job is queued again.")) {
             throw refused(job(caller, id), JobStatus.Action.RESUME);
         }
+        stores.audit.appendAfter(caller, AuditAction.JOB_RESUMED, id);
         changed();
         validation.wake();
         return job(caller, id);

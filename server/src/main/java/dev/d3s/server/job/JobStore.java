@@ -49,9 +49,15 @@ final class JobStore {
         this.specs = specs;
     }
 
-    /** Stores a new job, queued or with data sets that are to be checked first. */
-    void insert(String id, String organization, JobSpec spec, JobStatus status, String message) {
+    /**
+     * Stores a new job, queued or with data sets that are to be checked first.
+     *
+     * @param besides in the same transaction
+     */
+    void insert(String id, String organization, JobSpec spec, JobStatus status, String message,
+            Database.Change besides) {
         database.change(connection -> {
+            besides.in(connection);
             ObjectNode metadata = JSON.createObjectNode();
             spec.metadata().forEach((key, value) -> metadata.put(key, value));
             Database.execute(connection,

@@ -18,6 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
+import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.access.ForbiddenException;
 import dev.d3s.server.config.ServerSettings;
@@ -166,8 +167,13 @@ public class ModelRegistry implements AutoCloseable {
         }
         stores.models.insert(new RegisteredModel(stores.identifiers.next("model"), owner, name, System.currentTimeMillis(),
                 Kind.LINKED, null, null, directory, Status.READY, 0, null, null),
-                "The model is ready: " + directory + ".");
+                "The model is ready: " + directory + ".", registered(caller, name, String.valueOf(directory)));
         return catalog.any(caller, name).orElseThrow();
+    }
+
+    private Database.Change registered(Caller caller, String name, String source) {
+        return connection -> stores.audit.append(connection, caller, AuditAction.MODEL_REGISTERED, name,
+                details -> details.put("source", source));
     }
 
     private Model download(Caller caller, @Nullable String owner, HubReference reference, @Nullable String id) {
@@ -194,7 +200,8 @@ public class ModelRegistry implements AutoCloseable {
         }
         RegisteredModel model = new RegisteredModel(stores.identifiers.next("model"), owner, name, System.currentTimeMillis(),
                 Kind.HUB, reference.toString(), null, directory, Status.DOWNLOADING, 0, null, null);
-        stores.models.insert(model, "The model is downloaded from " + reference + ".");
+        stores.models.insert(model, "The model is downloaded from " + reference + ".",
+                registered(caller, name, reference.toString()));
         downloads.start(model);
         return catalog.any(caller, name).orElseThrow();
     }
@@ -210,6 +217,7 @@ public class ModelRegistry implements AutoCloseable {
             RegisteredModel registered = model.registered();
             if (registered == null) {
                 catalog.delete(caller, id);
+                stores.audit.appendAfter(caller, AuditAction.MODEL_DELETED, id);
                 release.release(model.directory());
                 return;
             }
@@ -222,7 +230,8 @@ public class ModelRegistry implements AutoCloseable {
             boolean ready = stores.models.model(registered.key())
                 .filter(now -> now.status() == Status.READY)
                 .isPresent();
-            stores.models.delete(registered.key());
+            stores.models.delete(registered.key(),
+                    connection -> stores.audit.append(connection, caller, AuditAction.MODEL_DELETED, id, null));
             signal.raise();
             release.release(model.directory());
             if (registered.kind() == Kind.HUB) {

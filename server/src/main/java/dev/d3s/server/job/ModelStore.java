@@ -42,8 +42,10 @@ final class ModelStore {
         return events;
     }
 
-    void insert(RegisteredModel model, String message) {
+    /** @param besides in the same transaction */
+    void insert(RegisteredModel model, String message, Database.Change besides) {
         database.change(connection -> {
+            besides.in(connection);
             Database.execute(connection,
                     "insert into model (id, organization, name, created_at, kind, source, directory, status) "
                             + "values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -108,9 +110,11 @@ final class ModelStore {
         change(key, "status = 'downloading', error_code = null, error_message = null", Level.INFO, message);
     }
 
-    void delete(String key) {
+    /** @param besides in the same transaction */
+    void delete(String key, Database.Change besides) {
         live.remove(key);
         database.change(connection -> {
+            besides.in(connection);
             Database.execute(connection, "delete from model_event where model_id = ?", key);
             Database.execute(connection, "delete from model where id = ?", key);
         });

@@ -22,12 +22,18 @@ class Stores {
     final ModelStore models;
     final EvalStore evals;
     final WebhookOutbox outbox;
+    final AuditStore audit;
+    final IdempotencyStore idempotency;
+    final KeyStore keys;
 
     @Inject
     Stores(DataSource source, PluginRegistry plugins) {
         JobSpecReader specs = JobSpecReader.ofStored(plugins);
         database = new Database(source);
         outbox = new WebhookOutbox(database, identifiers);
+        audit = new AuditStore(database, identifiers);
+        idempotency = new IdempotencyStore(database);
+        keys = new KeyStore(database, audit);
         events = new EventStore(database, "job");
         metrics = new MetricStore(database);
         rollouts = new RolloutStore(database);

@@ -1,0 +1,126 @@
+package dev.d3s.server.job;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
+import jakarta.inject.Inject;
+import jakarta.inject.Singleton;
+
+import org.jboss.logging.Logger;
+import org.jspecify.annotations.Nullable;
+
+import dev.d3s.server.access.ApiKey;
+import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.KeySecret;
+import dev.d3s.server.access.Organizations;
+import dev.d3s.server.access.Role;
+import dev.d3s.server.access.Scope;
+import dev.d3s.server.access.UnauthorizedException;
+import dev.d3s.spi.D3sException;
+
+/** Makes, lists, revokes and verifies API keys. Thread-safe. */
+@Singleton
+public class KeyService {
+    private static final Logger LOG = Logger.getLogger(KeyService.class);
+    private static final Duration BETWEEN_USES = Duration.ofMinutes(1);
+    private static final int LONGEST_NAME = 128;
+
+    private final Stores stores;
+    private volatile boolean seen;
+
+    @Inject
+    KeyService(Stores stores) {
+        this.stores = stores;
+    }
+
+    /** A key that was just made: its secret is nowhere else. */
+    public record NewKey(ApiKey key, KeySecret secret) {}
+
+    /**
+     * Makes a key.
+     *
+     * @param expires after this long; {@code null} for never
+     * @throws InvalidRequestException with every mistake
+     */
+    public NewKey create(Caller maker, String organization, String name, Role role, Set<Scope> scopes,
+            @Nullable Duration expires) {
+        List<Mistake> mistakes = new ArrayList<>();
+        if (!Organizations.allowed(organization)) {
+            mistakes.add(new Mistake("organization", "invalid_value",
+                    "The organization is '" + organization + "' but must " + Organizations.RULE + "."));
+        }
+        if (name.isBlank() || name.length() > LONGEST_NAME || name.chars().anyMatch(Character::isISOControl)) {
+            mistakes.add(new Mistake("name", "invalid_value",
+                    "The name must have 1 to " + LONGEST_NAME + " characters: whom or what the key is for."));
+        }
+        if (scopes.isEmpty()) {
+            mistakes.add(new Mistake("scope", "invalid_value", "A key without any scope is good for nothing."));
+        }
+        if (expires != null && (!expires.isPositive() || expires.toDays() > 36_500)) {
+            mistakes.add(new Mistake("expires", "invalid_value",
+                    "The time until it expires is " + expires + " but must be longer than nothing, such as P90D."));
+        }
+        if (!mistakes.isEmpty()) {
+            throw new InvalidRequestException(mistakes);
+        }
+        KeySecret secret = KeySecret.random();
+        long now = System.currentTimeMillis();
+        ApiKey key = new ApiKey(stores.identifiers.next("key"), organization, name, role, scopes, secret.prefix(), now,
+                expires == null ? null : now + expires.toMillis(), null, null);
+        stores.keys.insert(maker, key, secret.hash());
+        return new NewKey(key, secret);
+    }
+
+    /** @param organization only those; {@code null} for all */
+    public List<ApiKey> list(@Nullable String organization) {
+        return stores.keys.list(organization);
+    }
+
+    /** @return whether it was valid until now */
+    public boolean revoke(Caller revoker, String id) {
+        ApiKey key = stores.keys.key(id).orElseThrow(() -> new NotFoundException("key", id));
+        return stores.keys.revoke(new Caller(key.organization(), false, revoker.kind(), revoker.id(), revoker.name(),
+                revoker.role(), revoker.scopes(), revoker.address()), key.id());
+    }
+
+    /** Whether there has ever been a key: from then on nobody is let in without one. */
+    public boolean any() {
+        if (!seen) {
+            seen = stores.keys.any();
+        }
+        return seen;
+    }
+
+    /**
+     * Who sends a key.
+     *
+     * @throws UnauthorizedException when it is none that is valid
+     */
+    public Caller caller(String text, @Nullable String address) {
+        KeySecret secret = KeySecret.parse(text)
+            .orElseThrow(() -> UnauthorizedException.key("The API key is not one of this server: keys look like "
+                    + KeySecret.BEGINNING + "... and are made with ./d3s keys create."));
+        KeyStore.Stored stored = stores.keys.byPrefix(secret.prefix())
+            .filter(found -> secret.hasHash(found.hash()))
+            .orElseThrow(() -> UnauthorizedException.key("The API key " + secret + " is not known to this server."));
+        ApiKey key = stored.key();
+        long now = System.currentTimeMillis();
+        if (key.revokedAt() != null) {
+            throw UnauthorizedException.key("The API key " + secret + " was revoked.");
+        }
+        if (key.expiresAt() != null && key.expiresAt() <= now) {
+            throw UnauthorizedException.key("The API key " + secret + " has expired.");
+        }
+        long before = now - BETWEEN_USES.toMillis();
+        if (key.lastUsedAt() == null || key.lastUsedAt() < before) {
+            try {
+                stores.keys.used(key.id(), now, before);
+            } catch (D3sException e) { // a full disk keeps nobody out
+                LOG.warnf("When the key %s was used last could not be stored: %s", key.id(), e.text());
+            }
+        }
+        return key.caller(address);
+    }
+}
