@@ -35,7 +35,8 @@ class ArchitectureTest {
     /** Each package with the packages it may use beside itself, the contract and libraries. {@code wiring} may use all. */
     static final Map<String, Set<String>> ARROWS = Map.ofEntries(
             Map.entry("api",
-                    Set.of("job", "planning", "evaluation", "model", "plugin", "rollout", "selection", "config", "access")), //
+                    Set.of("job", "planning", "evaluation", "model", "plugin", "rollout", "selection", "config",
+                            "access")), //
             Map.entry("access", Set.of()), //
             Map.entry("config", Set.of()), //
             Map.entry("bench",

@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  */
 public record Caller(String organization, boolean everywhere, Kind kind, String id, String name, Role role,
         Set<Scope> scopes, @Nullable String address) {
+    /** What an admin names instead of one organization. */
+    public static final String EVERYWHERE = "*";
+
     /** How a caller is known. */
     public enum Kind {
         /** Not at all: the server has neither keys nor tokens. */
@@ -37,12 +40,34 @@ public record Caller(String organization, boolean everywhere, Kind kind, String 
 
     /** Whoever asks a server that has neither keys nor tokens: it listens on its own machine only. */
     public static Caller anonymous(String organization, @Nullable String address) {
-        return new Caller(organization, false, Kind.ANONYMOUS, "anonymous", "anonymous", Role.ADMIN, Scope.all(), address);
+        return new Caller(organization, false, Kind.ANONYMOUS, "anonymous", "anonymous", Role.ADMIN, Scope.all(),
+                address);
     }
 
     /** The server itself, doing what an organization asked it to do earlier. */
     public static Caller server(String organization) {
         return new Caller(organization, false, Kind.SERVER, "server", "server", Role.USER, Scope.all(), null);
+    }
+
+    /**
+     * The same, acting for the organization that the request names.
+     *
+     * @param wish a name, or {@value #EVERYWHERE} for all; {@code null} for the caller's own
+     * @throws UnauthorizedException when that is not the caller's to choose
+     */
+    public Caller actingFor(@Nullable String wish) {
+        if (wish == null || wish.isBlank() || wish.equals(organization)) {
+            return this;
+        }
+        if (role == Role.ADMIN && wish.equals(EVERYWHERE)) {
+            return new Caller(organization, true, kind, id, name, role, scopes, address);
+        }
+        if (role == Role.ADMIN && Organizations.allowed(wish)) {
+            return new Caller(wish, false, kind, id, name, role, scopes, address);
+        }
+        throw new UnauthorizedException("mismatched_organization",
+                "The header OpenAI-Organization must name the organization of the API key or token: leave it out."
+                        + " Only admins may name another one, or " + EVERYWHERE + " for all of them.");
     }
 
     /** Whether what belongs to this organization exists for the caller. */

@@ -23,13 +23,13 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.ChatObject.Call;
 import dev.d3s.server.api.ChatObject.Choice;
 import dev.d3s.server.api.ChatObject.Delta;
 import dev.d3s.server.api.ChatObject.Logprobs;
 import dev.d3s.server.api.ChatObject.Message;
 import dev.d3s.server.api.CompletionObject.Usage;
-import dev.d3s.server.access.Scope;
 import dev.d3s.server.rollout.CompletionListener;
 import dev.d3s.server.rollout.CompletionResult;
 import dev.d3s.server.rollout.CompletionResult.Piece;

@@ -23,10 +23,10 @@ import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.CompletionObject.Choice;
 import dev.d3s.server.api.CompletionObject.Logprobs;
 import dev.d3s.server.api.CompletionObject.Usage;
-import dev.d3s.server.access.Scope;
 import dev.d3s.server.rollout.CompletionListener;
 import dev.d3s.server.rollout.CompletionResult;
 import dev.d3s.server.rollout.CompletionResult.Piece;

@@ -75,7 +75,9 @@ class EvalsResource {
     @GET
     @Operation(summary = "List evaluations, newest first")
     public Listing<EvalObject> list(@RestQuery @Nullable String after, @RestQuery @Nullable String limit) {
-        return Listing.of(evals.list(callers.with(Scope.JOBS_READ), QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EvalObject::of,
+        return Listing.of(
+                evals.list(callers.with(Scope.JOBS_READ), QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
+                EvalObject::of,
                 Eval::id);
     }
 

@@ -65,7 +65,8 @@ class FilesResource {
     @Operation(summary = "List uploaded files")
     public Listing<FileObject> list(@RestQuery @Nullable String purpose, @RestQuery @Nullable String after,
             @RestQuery @Nullable String limit, @RestQuery @Nullable String order) {
-        return Listing.of(files.list(callers.with(Scope.FILES_READ), QueryRules.present(purpose), QueryRules.present(after), !"asc".equals(order),
+        return Listing.of(files.list(callers.with(Scope.FILES_READ), QueryRules.present(purpose),
+                QueryRules.present(after), !"asc".equals(order),
                 QueryRules.limit(limit, 10_000, 10_000)), FileObject::of, UploadedFile::id);
     }
 

@@ -96,7 +96,10 @@ class JobsResource {
                 metadata.put(name.substring("metadata[".length(), name.length() - 1), values.getFirst());
             }
         });
-        return Listing.of(jobs.list(callers.with(Scope.JOBS_READ), QueryRules.present(after), QueryRules.limit(limit, 20, 1000), metadata), FineTuningJob::of,
+        return Listing.of(
+                jobs.list(callers.with(Scope.JOBS_READ), QueryRules.present(after), QueryRules.limit(limit, 20, 1000),
+                        metadata),
+                FineTuningJob::of,
                 Job::id);
     }
 
@@ -141,7 +144,8 @@ class JobsResource {
         Caller caller = callers.with(Scope.JOBS_READ);
         if (!Accept.asks(headers, MediaType.SERVER_SENT_EVENTS_TYPE)) {
             return Response.ok(Listing.of(
-                    jobs.events(caller, id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)), EventObject::of,
+                    jobs.events(caller, id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
+                    EventObject::of,
                     JobEvent::id), MediaType.APPLICATION_JSON_TYPE)
                 .build();
         }
@@ -155,7 +159,9 @@ class JobsResource {
     @Operation(summary = "A job's checkpoints, newest first")
     public Listing<CheckpointObject> checkpoints(@RestPath String id, @RestQuery @Nullable String after,
             @RestQuery @Nullable String limit) {
-        return Listing.of(jobs.checkpoints(callers.with(Scope.JOBS_READ), id, QueryRules.present(after), QueryRules.limit(limit, 10, 1000)),
+        return Listing.of(
+                jobs.checkpoints(callers.with(Scope.JOBS_READ), id, QueryRules.present(after),
+                        QueryRules.limit(limit, 10, 1000)),
                 CheckpointObject::of, Checkpoint::id);
     }
 

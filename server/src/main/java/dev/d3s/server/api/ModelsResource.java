@@ -77,7 +77,8 @@ class ModelsResource {
     @GET
     @Operation(summary = "List base models, fine-tuned models, checkpoints, and policies in training")
     public Listing<ModelObject> list() {
-        return Listing.of(new Page<>(served.models(callers.with(Scope.MODELS_READ)), false), ModelObject::of, Model::id);
+        return Listing.of(new Page<>(served.models(callers.with(Scope.MODELS_READ)), false), ModelObject::of,
+                Model::id);
     }
 
     @GET
@@ -100,7 +101,8 @@ class ModelsResource {
         Caller caller = callers.with(Scope.MODELS_READ);
         if (!Accept.asks(headers, MediaType.SERVER_SENT_EVENTS_TYPE)) {
             return Response.ok(
-                    Listing.of(registry.events(caller, id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
+                    Listing.of(
+                            registry.events(caller, id, QueryRules.present(after), QueryRules.limit(limit, 20, 1000)),
                             EventObject::ofModel, JobEvent::id),
                     MediaType.APPLICATION_JSON_TYPE)
                 .build();

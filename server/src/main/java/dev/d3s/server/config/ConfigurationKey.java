@@ -80,7 +80,9 @@ public record ConfigurationKey(String name, Class<?> type, boolean list, @Nullab
         }
         Class<?> value = type == OptionalInt.class
                 ? int.class
-                : type == OptionalLong.class ? long.class : type == OptionalDouble.class ? double.class : (Class<?>) type;
+                : type == OptionalLong.class
+                        ? long.class
+                        : type == OptionalDouble.class ? double.class : (Class<?>) type;
         return new ConfigurationKey(name, value, list, defaultValue);
     }
 

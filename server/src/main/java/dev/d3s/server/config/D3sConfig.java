@@ -62,6 +62,43 @@ public interface D3sConfig {
     @WithDefault("d3s")
     String organization();
 
+    /** Who may call the server. */
+    Access access();
+
+    /** Tokens of an identity provider; which one, say the settings {@code quarkus.oidc}. */
+    Oidc oidc();
+
+    /** The log of who did what. */
+    Audit audit();
+
+    /** Who may call the server. */
+    interface Access {
+        /**
+         * Lets everybody in as an admin, also from other machines, as long as there is neither a key nor an identity provider:
+         * for servers behind something else that keeps people out.
+         */
+        @WithDefault("false")
+        boolean anonymous();
+    }
+
+    /** Tokens of an identity provider. */
+    interface Oidc {
+        /** The claim that names the caller's organization; nested ones with {@code /}, as in {@code lab/name}. */
+        @WithDefault("organization")
+        String organizationClaim();
+
+        /** The role that makes a caller an admin; roles are where {@code quarkus.oidc.roles.role-claim-path} says. */
+        @WithDefault("d3s-admin")
+        String adminRole();
+    }
+
+    /** The log of who did what. */
+    interface Audit {
+        /** How long its entries are kept. */
+        @WithDefault("P365D")
+        Duration retention();
+    }
+
     /** Base models. */
     interface Models {
         /**
@@ -190,6 +227,12 @@ public interface D3sConfig {
         return new RequestLimits(files().checkedAtOnce().asLongValue());
     }
 
+    /** Who may call the server. */
+    default AccessSettings toAccess() {
+        return new AccessSettings(access().anonymous(), oidc().organizationClaim(), oidc().adminRole(),
+                audit().retention());
+    }
+
     /** These settings with every default filled in. */
     default ServerSettings toSettings() {
         SettingsCheck check = new SettingsCheck();
@@ -215,5 +258,6 @@ public interface D3sConfig {
         check.part(this::toSettings, null);
         check.part(this::toServing, null);
         check.part(this::toWebhooks, null);
+        check.part(this::toAccess, null);
     }
 }

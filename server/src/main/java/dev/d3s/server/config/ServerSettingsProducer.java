@@ -3,6 +3,8 @@ package dev.d3s.server.config;
 import jakarta.enterprise.inject.Produces;
 import jakarta.inject.Singleton;
 
+import org.eclipse.microprofile.config.Config;
+
 /** Hands the configuration to the rest of the server as a plain record. */
 @Singleton
 final class ServerSettingsProducer {
@@ -24,6 +26,19 @@ final class ServerSettingsProducer {
     @Singleton
     static WebhookSettings webhooks(D3sConfig config) {
         return config.toWebhooks();
+    }
+
+    @Produces
+    @Singleton
+    static AccessSettings access(D3sConfig config) {
+        return config.toAccess();
+    }
+
+    @Produces
+    @Singleton
+    static Listening listening(Config config) {
+        return new Listening(config.getOptionalValue("quarkus.http.host", String.class).orElse("0.0.0.0"),
+                config.getOptionalValue("quarkus.oidc.tenant-enabled", Boolean.class).orElse(false));
     }
 
     @Produces

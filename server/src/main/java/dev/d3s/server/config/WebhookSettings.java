@@ -23,7 +23,8 @@ public record WebhookSettings(@Nullable URI url, @Nullable String secret, Durati
         new SettingsCheck()
             .require(url == null || (url.getHost() != null && url.getUserInfo() == null
                     && List.of("http", "https").contains(url.getScheme())),
-                    "d3s.webhooks.url is " + url + " but must be an address such as https://example.org/d3s, without a user.")
+                    "d3s.webhooks.url is " + url
+                            + " but must be an address such as https://example.org/d3s, without a user.")
             .require(url == null || secret != null,
                     "d3s.webhooks.url is given without d3s.webhooks.secret: make one with: "
                             + "echo whsec_$(openssl rand -base64 32)")
@@ -37,7 +38,8 @@ public record WebhookSettings(@Nullable URI url, @Nullable String secret, Durati
 
     private static boolean isKey(String secret) {
         try {
-            int bytes = Base64.getDecoder().decode(secret.substring(secret.startsWith(PREFIX) ? PREFIX.length() : 0)).length;
+            int bytes = Base64.getDecoder()
+                .decode(secret.substring(secret.startsWith(PREFIX) ? PREFIX.length() : 0)).length;
             return secret.startsWith(PREFIX) && bytes >= 24 && bytes <= 64;
         } catch (IllegalArgumentException e) {
             return false; // not base64

@@ -125,7 +125,8 @@ final class AuditStore {
 
     /** Newest first, those made before {@code after}. */
     List<AuditEntry> list(Filter filter, @Nullable String after, int limit) {
-        StringBuilder sql = new StringBuilder("select * from audit_log where id < ? and created_at >= ? and created_at < ?");
+        StringBuilder sql = new StringBuilder(
+                "select * from audit_log where id < ? and created_at >= ? and created_at < ?");
         List<Object> arguments = new ArrayList<>(
                 List.of(after == null ? PAST_ALL_IDS : after, filter.from(), filter.to()));
         if (filter.organization() != null) {
@@ -153,7 +154,8 @@ final class AuditStore {
     /** @return how many entries were older, and are gone */
     int deleteBefore(long time) {
         return database
-            .transaction(connection -> Database.execute(connection, "delete from audit_log where created_at < ?", time));
+            .transaction(
+                    connection -> Database.execute(connection, "delete from audit_log where created_at < ?", time));
     }
 
     private static String word(Caller.Kind kind) {

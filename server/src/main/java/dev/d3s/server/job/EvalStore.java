@@ -49,8 +49,10 @@ final class EvalStore {
         database.change(connection -> {
             besides.in(connection);
             Database.execute(connection,
-                "insert into eval (id, organization, created_at, status, request, total_rows) values (?, ?, ?, ?, ?, ?)", id,
-                organization, System.currentTimeMillis(), EvalStatus.QUEUED.key(), spec.request().toString(), totalRows);
+                    "insert into eval (id, organization, created_at, status, request, total_rows) values (?, ?, ?, ?, ?, ?)",
+                    id,
+                    organization, System.currentTimeMillis(), EvalStatus.QUEUED.key(), spec.request().toString(),
+                    totalRows);
         });
     }
 

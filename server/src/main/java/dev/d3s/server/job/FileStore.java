@@ -24,9 +24,9 @@ final class FileStore {
         database.change(connection -> {
             besides.in(connection);
             Database.execute(connection,
-                "insert into uploaded_file (id, organization, filename, purpose, bytes, created_at) "
-                        + "values (?, ?, ?, ?, ?, ?)",
-                file.id(), file.organization(), file.filename(), file.purpose(), file.bytes(), file.createdAt());
+                    "insert into uploaded_file (id, organization, filename, purpose, bytes, created_at) "
+                            + "values (?, ?, ?, ?, ?, ?)",
+                    file.id(), file.organization(), file.filename(), file.purpose(), file.bytes(), file.createdAt());
         });
     }
 
@@ -55,7 +55,8 @@ final class FileStore {
     List<UploadedFile> list(@Nullable String organization, @Nullable String purpose, @Nullable String after,
             boolean newestFirst, int limit) {
         String start = after != null ? after : newestFirst ? PAST_ALL_IDS : "";
-        StringBuilder sql = new StringBuilder("select * from uploaded_file where id " + (newestFirst ? "<" : ">") + " ?");
+        StringBuilder sql = new StringBuilder(
+                "select * from uploaded_file where id " + (newestFirst ? "<" : ">") + " ?");
         List<Object> arguments = new ArrayList<>(List.of(start));
         if (organization != null) {
             sql.append(" and organization = ?");

@@ -17,7 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param modelStep the checkpoint that is the resulting model; {@code null} before the end, and once it was deleted
  */
 public record Job(String id, String organization, long createdAt, JobStatus status, JobSpec spec, long epoch,
-        int completedSteps, @Nullable Long runStartedAt, int runFirstStep, @Nullable Long lastStepAt, @Nullable Long finishedAt,
+        int completedSteps, @Nullable Long runStartedAt, int runFirstStep, @Nullable Long lastStepAt,
+        @Nullable Long finishedAt,
         @Nullable Long trainedTokens, @Nullable String fineTunedModel, @Nullable Integer modelStep,
         @Nullable JobError error) {
     /** Why a job failed. */

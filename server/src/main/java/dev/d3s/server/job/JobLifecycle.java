@@ -29,17 +29,21 @@ class JobLifecycle {
     private final ModelRegistry models;
     private final EvalService evals;
     private final WebhookDelivery webhooks;
+    private final KeyService keys;
+    private final AuditService audit;
     private @Nullable FileChannel lock;
 
     @Inject
     JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models, EvalService evals,
-            WebhookDelivery webhooks) {
+            WebhookDelivery webhooks, KeyService keys, AuditService audit) {
         this.settings = settings;
         this.flyway = flyway;
         this.jobs = jobs;
         this.models = models;
         this.evals = evals;
         this.webhooks = webhooks;
+        this.keys = keys;
+        this.audit = audit;
     }
 
     void start(@Observes StartupEvent event) {
@@ -60,6 +64,8 @@ class JobLifecycle {
             throw IoFailures.exception("opening the server's home " + home, e);
         }
         flyway.migrate();
+        keys.start();
+        audit.start();
         webhooks.start();
         models.start();
         jobs.start();
@@ -71,6 +77,7 @@ class JobLifecycle {
         evals.close();
         jobs.close();
         webhooks.close();
+        audit.close();
         if (lock != null) {
             lock.close();
         }

@@ -177,7 +177,8 @@ public class JobService implements AutoCloseable {
 
     /** Ends a job: at once when it waits, after a checkpoint when it runs. */
     public Job cancel(Caller caller, String id) {
-        return end(caller, id, JobStatus.Action.CANCEL, JobStatus.CANCELLED, JobRun.Stop.CANCEL, "The job was cancelled.",
+        return end(caller, id, JobStatus.Action.CANCEL, JobStatus.CANCELLED, JobRun.Stop.CANCEL,
+                "The job was cancelled.",
                 "The job will be cancelled after a checkpoint.");
     }
 
@@ -200,7 +201,8 @@ public class JobService implements AutoCloseable {
             // (a job that is running without a run is one whose end could not be stored)
             throw refused(job(caller, id), action);
         }
-        stores.audit.appendAfter(caller, to == JobStatus.CANCELLED ? AuditAction.JOB_CANCELLED : AuditAction.JOB_PAUSED, id);
+        stores.audit.appendAfter(caller, to == JobStatus.CANCELLED ? AuditAction.JOB_CANCELLED : AuditAction.JOB_PAUSED,
+                id);
         signal.raise();
         return job(caller, id);
     }
@@ -261,7 +263,8 @@ public class JobService implements AutoCloseable {
      *
      * @param lastEventId where an earlier stream ended; {@code null} for all events
      */
-    public void follow(Caller caller, String id, @Nullable String lastEventId, Follower follower) throws InterruptedException {
+    public void follow(Caller caller, String id, @Nullable String lastEventId, Follower follower)
+            throws InterruptedException {
         job(caller, id);
         feed.follow(id, lastEventId, () -> job(caller, id).status().ended(), follower);
     }
@@ -351,7 +354,12 @@ public class JobService implements AutoCloseable {
 
         @Override
         public List<String> modelIds() {
-            return checks.models().models(caller).stream().filter(ModelCatalog.Model::ready).map(ModelCatalog.Model::id).toList();
+            return checks.models()
+                .models(caller)
+                .stream()
+                .filter(ModelCatalog.Model::ready)
+                .map(ModelCatalog.Model::id)
+                .toList();
         }
 
         @Override

@@ -90,7 +90,8 @@ final class JobStore {
         while (found.size() < limit) {
             int atOnce = Math.max(limit, 50);
             List<Job> jobs = organization == null
-                    ? database.list("select * from job where id < ? order by id desc limit ?", this::job, cursor, atOnce)
+                    ? database.list("select * from job where id < ? order by id desc limit ?", this::job, cursor,
+                            atOnce)
                     : database.list("select * from job where organization = ? and id < ? order by id desc limit ?",
                             this::job, organization, cursor, atOnce);
             if (jobs.isEmpty()) {

@@ -18,7 +18,10 @@ import dev.d3s.server.access.Organizations;
 import dev.d3s.server.access.Role;
 import dev.d3s.server.access.Scope;
 import dev.d3s.server.access.UnauthorizedException;
+import dev.d3s.server.config.AccessSettings;
+import dev.d3s.server.config.Listening;
 import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
 
 /** Makes, lists, revokes and verifies API keys. Thread-safe. */
 @Singleton
@@ -28,11 +31,61 @@ public class KeyService {
     private static final int LONGEST_NAME = 128;
 
     private final Stores stores;
+    private final AccessSettings settings;
+    private final Listening listening;
     private volatile boolean seen;
 
     @Inject
-    KeyService(Stores stores) {
+    KeyService(Stores stores, AccessSettings settings, Listening listening) {
         this.stores = stores;
+        this.settings = settings;
+        this.listening = listening;
+    }
+
+    /**
+     * Says who will be let in.
+     *
+     * @throws D3sException when that would be everybody, from everywhere, and nobody said that this is meant
+     */
+    void start() {
+        if (any() || listening.identityProvider()) {
+            LOG.infof("Callers need %s.",
+                    listening.identityProvider() ? "an API key, or a token of the identity provider" : "an API key");
+        } else if (settings.anonymous()) {
+            LOG.warnf(
+                    "There is no API key, and d3s.access.anonymous is true: everybody who reaches %s is let in as an admin.",
+                    listening.host());
+        } else if (listening.loopbackOnly()) {
+            LOG.infof(
+                    "There is no API key: the server listens on %s only, and lets everybody on this machine in as an admin."
+                            + " Make a key with ./d3s keys create.",
+                    listening.host());
+        } else {
+            throw new D3sException(ErrorCategory.USER, "no_api_key", "quarkus.http.host is " + listening.host()
+                    + ", where other machines reach the server, but there is no API key and no identity provider, so everybody"
+                    + " would be an admin. Make a key first: ./d3s keys create --organization lab-a --name alice --role admin."
+                    + " Or configure quarkus.oidc.auth-server-url, or listen on 127.0.0.1, or, where something else keeps"
+                    + " people out, say d3s.access.anonymous=true.");
+        }
+    }
+
+    /**
+     * Whoever asks without a key or token.
+     *
+     * @param local whether the request comes from this machine, and for this machine
+     * @throws UnauthorizedException when that is not enough
+     */
+    public Caller anonymous(String organization, @Nullable String address, boolean local) {
+        if (any() || listening.identityProvider()) {
+            throw UnauthorizedException.key("The request has no API key: send the header Authorization: Bearer "
+                    + KeySecret.BEGINNING + "..., which ./d3s keys create makes.");
+        }
+        if (!local && !settings.anonymous()) {
+            throw UnauthorizedException
+                .key("There is no API key yet, so the server answers requests of its own machine only,"
+                        + " made to localhost or 127.0.0.1: make a key with ./d3s keys create.");
+        }
+        return Caller.anonymous(organization, address);
     }
 
     /** A key that was just made: its secret is nowhere else. */

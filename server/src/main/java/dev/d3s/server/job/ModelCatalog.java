@@ -265,7 +265,8 @@ public class ModelCatalog {
     private static RegisteredModel present(RegisteredModel model) {
         return model.status() != Status.READY || Files.isRegularFile(model.directory().resolve("config.json"))
                 ? model
-                : new RegisteredModel(model.key(), model.organization(), model.name(), model.createdAt(), model.kind(), model.source(),
+                : new RegisteredModel(model.key(), model.organization(), model.name(), model.createdAt(), model.kind(),
+                        model.source(),
                         model.commit(), model.directory(), Status.FAILED, 0, model.totalBytes(),
                         new Failure("model_gone", "There are no files in " + model.directory()
                                 + " any more: put them back, or delete the model and register it again."));

@@ -165,8 +165,9 @@ public class ModelRegistry implements AutoCloseable {
             }
             throw taken(name);
         }
-        stores.models.insert(new RegisteredModel(stores.identifiers.next("model"), owner, name, System.currentTimeMillis(),
-                Kind.LINKED, null, null, directory, Status.READY, 0, null, null),
+        stores.models.insert(
+                new RegisteredModel(stores.identifiers.next("model"), owner, name, System.currentTimeMillis(),
+                        Kind.LINKED, null, null, directory, Status.READY, 0, null, null),
                 "The model is ready: " + directory + ".", registered(caller, name, String.valueOf(directory)));
         return catalog.any(caller, name).orElseThrow();
     }
@@ -198,7 +199,8 @@ public class ModelRegistry implements AutoCloseable {
                     directory + " is there already, and is no model: remove it, or give "
                             + "another 'id'.");
         }
-        RegisteredModel model = new RegisteredModel(stores.identifiers.next("model"), owner, name, System.currentTimeMillis(),
+        RegisteredModel model = new RegisteredModel(stores.identifiers.next("model"), owner, name,
+                System.currentTimeMillis(),
                 Kind.HUB, reference.toString(), null, directory, Status.DOWNLOADING, 0, null, null);
         stores.models.insert(model, "The model is downloaded from " + reference + ".",
                 registered(caller, name, reference.toString()));

@@ -49,7 +49,8 @@ final class ModelStore {
             Database.execute(connection,
                     "insert into model (id, organization, name, created_at, kind, source, directory, status) "
                             + "values (?, ?, ?, ?, ?, ?, ?, ?)",
-                    model.key(), model.organization(), model.name(), model.createdAt(), model.kind().key(), model.source(),
+                    model.key(), model.organization(), model.name(), model.createdAt(), model.kind().key(),
+                    model.source(),
                     model.directory().toString(), model.status().key());
             events.append(connection, model.key(), Level.INFO, Content.MESSAGE, message, null);
         });

@@ -20,7 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param totalBytes of a download; {@code null} until that is known
  * @param error why it failed
  */
-public record RegisteredModel(String key, @Nullable String organization, String name, long createdAt, Kind kind, @Nullable String source,
+public record RegisteredModel(String key, @Nullable String organization, String name, long createdAt, Kind kind,
+        @Nullable String source,
         @Nullable String commit, Path directory, Status status, long bytes, @Nullable Long totalBytes,
         @Nullable Failure error) {
     /** Where a model's files are from. */

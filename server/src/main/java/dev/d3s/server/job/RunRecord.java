@@ -123,14 +123,16 @@ final class RunRecord {
     }
 
     void succeeded(TrainingTotals totals, String model, int modelStep) {
-        change(JobStatus.SUCCEEDED, "status = 'succeeded', trained_tokens = ?, fine_tuned_model = ?, model_step = ?, finished_at = ?",
+        change(JobStatus.SUCCEEDED,
+                "status = 'succeeded', trained_tokens = ?, fine_tuned_model = ?, model_step = ?, finished_at = ?",
                 "The job has succeeded: model " + model + ", " + totals.trainedTokens() + " tokens trained on, "
                         + totals.generatedTokens() + " generated.",
                 Level.INFO, totals.trainedTokens(), model, modelStep, System.currentTimeMillis());
     }
 
     void failed(JobError error) {
-        change(JobStatus.FAILED, "status = 'failed', finished_at = ?, error_code = ?, error_message = ?, error_param = ?",
+        change(JobStatus.FAILED,
+                "status = 'failed', finished_at = ?, error_code = ?, error_message = ?, error_param = ?",
                 "The job has failed: " + error.message(), Level.ERROR, System.currentTimeMillis(), error.code(),
                 error.message(), error.param());
     }

@@ -50,7 +50,8 @@ final class ValidationStore {
             String where = " from job_validation v join job j on j.id = v.job_id where j.status = ? and v.claimed_until < ?"
                     + " order by j.id limit 1";
             List<Unchecked> oldest = Database.list(connection, "select j.id, j.organization, j.request" + where,
-                    row -> new Unchecked(row.getString(1), row.getString(2), read(row.getString(3))), JobStatus.VALIDATING_FILES.key(),
+                    row -> new Unchecked(row.getString(1), row.getString(2), read(row.getString(3))),
+                    JobStatus.VALIDATING_FILES.key(),
                     now);
             for (Unchecked found : oldest) {
                 if (Database.execute(connection,

@@ -164,7 +164,8 @@ public class WebhookDelivery implements AutoCloseable {
             } catch (InterruptedException e) {
                 return;
             } catch (RuntimeException e) {
-                LOG.warnf("Reports to the webhook could not be read or stored; they are tried again: %s", e.getMessage());
+                LOG.warnf("Reports to the webhook could not be read or stored; they are tried again: %s",
+                        e.getMessage());
             }
         }
     }
@@ -233,10 +234,12 @@ public class WebhookDelivery implements AutoCloseable {
                 return new Outcome(null, true, Duration.ZERO);
             }
             return new Outcome(url.getAuthority() + " answered " + status
-                    + (status >= 300 && status < 400 ? ", which sends elsewhere: set d3s.webhooks.url to that" : "") + ".",
+                    + (status >= 300 && status < 400 ? ", which sends elsewhere: set d3s.webhooks.url to that" : "")
+                    + ".",
                     status == GONE, retryAfter(response));
         } catch (HttpTimeoutException e) {
-            return new Outcome(url.getAuthority() + " did not answer within " + pace.attempt().toSeconds() + " s.", false,
+            return new Outcome(url.getAuthority() + " did not answer within " + pace.attempt().toSeconds() + " s.",
+                    false,
                     Duration.ZERO);
         } catch (IOException e) {
             if (isClosed()) {

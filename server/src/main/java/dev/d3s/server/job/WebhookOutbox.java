@@ -72,7 +72,8 @@ final class WebhookOutbox {
                     + "order by next_attempt_at, id limit ?", WebhookOutbox::report, WAITING, now, now, limit)
             .stream()
             .filter(report -> changed("update webhook_report set claimed_until = ?, attempts = attempts + 1 "
-                    + "where id = ? and status = ? and attempts = ? and claimed_until <= ?", until, report.id(), WAITING,
+                    + "where id = ? and status = ? and attempts = ? and claimed_until <= ?", until, report.id(),
+                    WAITING,
                     report.attempts(), now))
             .map(report -> new Report(report.id(), report.createdAt(), report.type(), report.subject(),
                     report.attempts() + 1))

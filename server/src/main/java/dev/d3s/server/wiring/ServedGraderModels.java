@@ -58,7 +58,8 @@ final class ServedGraderModels implements GraderModels {
                     + "grader. Name a checkpoint of it.";
         }
         return "There is no model '" + model + "'; there are "
-                + models.get().models(caller).stream().map(ModelCatalog.Model::id).collect(Collectors.joining(", ")) + ".";
+                + models.get().models(caller).stream().map(ModelCatalog.Model::id).collect(Collectors.joining(", "))
+                + ".";
     }
 
     @Override

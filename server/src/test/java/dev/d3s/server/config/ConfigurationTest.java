@@ -38,7 +38,8 @@ class ConfigurationTest {
                 "3", "d3s.files.limit", "5 elephants", "d3s.plugins.timeout", "-PT1S", "d3s.data.directory",
                 directory.resolve("nowhere").toString(), "d3s.home", file.toString(), "d3s.serving.share", "all"));
 
-        assertThat(configuration.mistakes()).containsExactlyInAnyOrder("d3s.threads is 'many' but must be a whole number.",
+        assertThat(configuration.mistakes()).containsExactlyInAnyOrder(
+                "d3s.threads is 'many' but must be a whole number.",
                 "d3s.serving.slots is 0 but must be at least 1.",
                 "There is no setting d3s.serving.slot. Did you mean d3s.serving.slots?",
                 "d3s.files.limit is '5 elephants' but must be a size such as 200M or 5G.",
@@ -53,7 +54,8 @@ class ConfigurationTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"D3S_HOM, D3S_HOME", "D3S_SERVING_SLOT, D3S_SERVING_SLOTS", "D3S_PLUGIN_DIRECTORY, D3S_PLUGINS_DIRECTORY"})
+    @CsvSource({"D3S_HOM, D3S_HOME", "D3S_SERVING_SLOT, D3S_SERVING_SLOTS",
+            "D3S_PLUGIN_DIRECTORY, D3S_PLUGINS_DIRECTORY"})
     void shouldNameTheVariableThatIsMeant(String variable, String meant) {
         Configuration configuration = Configuration.check(Map.of(), List.of(), Map.of(variable, "x"));
 
@@ -99,7 +101,8 @@ class ConfigurationTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"abc, abc, 0", "abc, acb, 1", "abc, ab, 1", "'', abc, 3", "kitten, sitting, 3", "d3s.home, d3s.hmoe, 1"})
+    @CsvSource({"abc, abc, 0", "abc, acb, 1", "abc, ab, 1", "'', abc, 3", "kitten, sitting, 3",
+            "d3s.home, d3s.hmoe, 1"})
     void shouldCountWhatToChange(String from, String to, int distance) {
         assertThat(Configuration.distance(from, to)).isEqualTo(distance);
         assertThat(Configuration.distance(to, from)).isEqualTo(distance);

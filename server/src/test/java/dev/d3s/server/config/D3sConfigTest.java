@@ -42,6 +42,8 @@ class D3sConfigTest {
 
     /** Every default in one place: changing one is a decision. */
     private static final String DEFAULTS = """
+            d3s.access.anonymous=false
+            d3s.audit.retention=P365D
             d3s.data.directory=
             d3s.events.heartbeat=PT15S
             d3s.files.checked-at-once=64M
@@ -54,6 +56,8 @@ class D3sConfigTest {
             d3s.models.allowed=
             d3s.models.directory=
             d3s.network.allow=
+            d3s.oidc.admin-role=d3s-admin
+            d3s.oidc.organization-claim=organization
             d3s.organization=d3s
             d3s.plugins.directory=
             d3s.plugins.timeout=PT30S
@@ -79,6 +83,8 @@ class D3sConfigTest {
             Map.entry("d3s.memory.reserve", "1G"), Map.entry("d3s.events.heartbeat", "PT3S"),
             Map.entry("d3s.serving.slots", "8"), Map.entry("d3s.serving.memory", "512M"),
             Map.entry("d3s.serving.queue", "9"), Map.entry("d3s.serving.share", "0.25"),
+            Map.entry("d3s.access.anonymous", "true"), Map.entry("d3s.audit.retention", "P9D"),
+            Map.entry("d3s.oidc.admin-role", "boss"), Map.entry("d3s.oidc.organization-claim", "lab/name"),
             Map.entry("d3s.threads", "3"), Map.entry("d3s.organization", "acme"),
             Map.entry("d3s.webhooks.url", "https://hooks.example.org/d3s"),
             Map.entry("d3s.webhooks.secret", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
@@ -86,7 +92,8 @@ class D3sConfigTest {
 
     /** Everything that the server reads. */
     private static List<Object> settings(D3sConfig config) {
-        return List.of(config.toSettings(), config.toServing(), config.toLimits(), config.toWebhooks().toString(),
+        return List.of(config.toAccess(), config.toSettings(), config.toServing(), config.toLimits(),
+                config.toWebhooks().toString(),
                 config.toWebhooks().key());
     }
 

@@ -96,7 +96,8 @@ class CheckpointsTest {
         Checkpoint found = checkpoints.resumable(job);
         assertThat(found).isNotNull();
         assertThat(found.directory()).isEqualTo("step-2-run-1");
-        assertThat(server.models.model(TestServer.CALLER, "m:ckpt-step-2").directory()).isEqualTo(directory(job).resolve("step-2-run-1"));
+        assertThat(server.models.model(TestServer.CALLER, "m:ckpt-step-2").directory())
+            .isEqualTo(directory(job).resolve("step-2-run-1"));
         assertThat(directory(job).resolve("step-2-run-1/trainer/manifest.json")).content()
             .contains("\"config.json\"", "\"trainer/optimizer.safetensors\"", "3000000")
             // sha256sum of "{}"
@@ -164,7 +165,8 @@ class CheckpointsTest {
 
         assertThat(found).isNotNull().extracting(Checkpoint::step).isEqualTo(2);
         assertThat(files(job)).containsExactly("step-2-run-1");
-        assertThat(server.models.any(TestServer.CALLER, "m:ckpt-step-4")).as("no model that cannot be read is offered").isEmpty();
+        assertThat(server.models.any(TestServer.CALLER, "m:ckpt-step-4")).as("no model that cannot be read is offered")
+            .isEmpty();
         JobEvent warning = server.stores.events.newestBefore(job.id(), Long.MAX_VALUE, 1).getFirst();
         assertThat(warning.level()).isEqualTo(JobEvent.Level.WARN);
         assertThat(warning.message()).startsWith("The checkpoint after step 4 is damaged and was removed: ")
@@ -210,8 +212,9 @@ class CheckpointsTest {
 
         assertThatThrownBy(() -> write(stale, 4)).isInstanceOf(StaleRunException.class);
 
-        assertThat(files(present)).as("what the stale run wrote is gone").containsExactly("step-2-run-1",
-                "step-4-run-2");
+        assertThat(files(present)).as("what the stale run wrote is gone")
+            .containsExactly("step-2-run-1",
+                    "step-4-run-2");
         assertThat(checkpoints.resumable(queuedAgain(present))).isNotNull()
             .extracting(Checkpoint::directory)
             .isEqualTo("step-4-run-2");

@@ -113,7 +113,8 @@ class EvalServiceTest {
         assertThat(all.get(1).item().get("nested")).hasToString("{list=[1, x]}");
         Page<EvaluatedRow> first = server.evals.rows(TestServer.CALLER, eval.id(), null, 3);
         assertThat(first.hasMore()).isTrue();
-        Page<EvaluatedRow> second = server.evals.rows(TestServer.CALLER, eval.id(), EvalService.rowId(first.elements().getLast()), 3);
+        Page<EvaluatedRow> second = server.evals.rows(TestServer.CALLER, eval.id(),
+                EvalService.rowId(first.elements().getLast()), 3);
         assertThat(second.hasMore()).isFalse();
         assertThat(second.elements()).extracting(EvaluatedRow::index).containsExactly(3, 4);
         assertThat(server.evals.rows(TestServer.CALLER, eval.id(), "evalrow-4", 3).elements()).isEmpty();
@@ -142,7 +143,8 @@ class EvalServiceTest {
                 {"model": "bas", "file": "file-none", "n": 2, "k": [3], "sampling": {"temperature": 0, "top": 1},
                  "greedy": 1, "samples": 0, "rows": 3,
                  "grader": {"type": "string_check", "input": "{{x}}", "operation": "is"}}""");
-        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, request)).isInstanceOfSatisfying(InvalidRequestException.class,
+        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, request)).isInstanceOfSatisfying(
+                InvalidRequestException.class,
                 e -> assertThat(e.mistakes()).extracting(Mistake::param, Mistake::code)
                     .contains(tuple("model", "model_not_found"), tuple("file", "file_not_found"),
                             tuple("k", "invalid_value"), tuple("sampling.temperature", "invalid_value"),
@@ -151,8 +153,10 @@ class EvalServiceTest {
                             tuple("grader.operation", "invalid_config")));
         ObjectNode nothing = request().put("greedy", false).put("n", 0);
         nothing.remove("k");
-        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, nothing)).hasMessageContaining("'n' is required where 'greedy'");
-        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, nothing.put("greedy", true).set("k", nothing.arrayNode().add(1))))
+        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, nothing))
+            .hasMessageContaining("'n' is required where 'greedy'");
+        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER,
+                nothing.put("greedy", true).set("k", nothing.arrayNode().add(1))))
             .hasMessageContaining("'k' needs 'n'");
         assertThat(server.evals.list(TestServer.CALLER, null, 10).elements()).isEmpty();
     }
@@ -165,8 +169,10 @@ class EvalServiceTest {
             ids.add(server.evals.create(TestServer.CALLER, request()).id());
         }
         server.evaluation.awaitHeld();
-        assertThat(server.evals.list(TestServer.CALLER, null, 2).elements()).extracting(Eval::id).containsExactly(ids.get(2), ids.get(1));
-        assertThat(server.evals.list(TestServer.CALLER, ids.get(1), 2).elements()).extracting(Eval::id).containsExactly(ids.get(0));
+        assertThat(server.evals.list(TestServer.CALLER, null, 2).elements()).extracting(Eval::id)
+            .containsExactly(ids.get(2), ids.get(1));
+        assertThat(server.evals.list(TestServer.CALLER, ids.get(1), 2).elements()).extracting(Eval::id)
+            .containsExactly(ids.get(0));
         assertThat(server.evals.list(TestServer.CALLER, ids.get(0), 2).elements()).isEmpty();
         assertThat(server.evals.list(TestServer.CALLER, null, 9).elements()).extracting(Eval::status)
             .containsExactly(EvalStatus.QUEUED, EvalStatus.QUEUED, EvalStatus.RUNNING);
@@ -248,7 +254,8 @@ class EvalServiceTest {
         Eval ungraded = await(server.evals.create(TestServer.CALLER, request()).id(), EvalStatus.FAILED);
         assertThat(error(ungraded).code()).isEqualTo("grading_failed");
         assertThat(error(ungraded).message()).contains("string_check", "no licence");
-        assertThat(server.evals.rows(TestServer.CALLER, ungraded.id(), null, 9).elements()).as("the errors can be read").hasSize(2);
+        assertThat(server.evals.rows(TestServer.CALLER, ungraded.id(), null, 9).elements()).as("the errors can be read")
+            .hasSize(2);
         server.evaluation.reset();
         await(server.evals.create(TestServer.CALLER, request()).id(), EvalStatus.SUCCEEDED);
     }
@@ -257,7 +264,8 @@ class EvalServiceTest {
     void shouldKeepFilesAndModelsThatAreNeeded() throws Exception {
         server.evaluation.hold();
         Eval eval = server.evals.create(TestServer.CALLER, request());
-        assertThatThrownBy(() -> server.files.delete(TestServer.CALLER, eval.spec().file())).isInstanceOf(ConflictException.class)
+        assertThatThrownBy(() -> server.files.delete(TestServer.CALLER, eval.spec().file()))
+            .isInstanceOf(ConflictException.class)
             .hasMessageContaining("is needed by evaluation '" + eval.id() + "'");
         server.evaluation.letGo();
         await(eval.id(), EvalStatus.SUCCEEDED);
@@ -266,10 +274,13 @@ class EvalServiceTest {
 
     @Test
     void shouldSayWhatIsNotThere() throws IOException {
-        assertThatThrownBy(() -> server.evals.eval(TestServer.CALLER, "eval-x")).hasMessage("There is no eval 'eval-x'.");
-        assertThatThrownBy(() -> server.evals.rows(TestServer.CALLER, "eval-x", row -> {})).isInstanceOf(NotFoundException.class);
+        assertThatThrownBy(() -> server.evals.eval(TestServer.CALLER, "eval-x"))
+            .hasMessage("There is no eval 'eval-x'.");
+        assertThatThrownBy(() -> server.evals.rows(TestServer.CALLER, "eval-x", row -> {}))
+            .isInstanceOf(NotFoundException.class);
         String id = server.evals.create(TestServer.CALLER, request()).id();
-        assertThatThrownBy(() -> server.evals.rows(TestServer.CALLER, id, "row-1", 3)).isInstanceOf(InvalidRequestException.class)
+        assertThatThrownBy(() -> server.evals.rows(TestServer.CALLER, id, "row-1", 3))
+            .isInstanceOf(InvalidRequestException.class)
             .hasMessageContaining("'after' is 'row-1' but must be the id of a row");
     }
 }

@@ -95,7 +95,9 @@ class GraderServiceTest {
         assertThat(right.failure()).isNull();
         assertThat(right.message()).isNull();
         assertThat(right.seconds()).isPositive();
-        assertThat(graders.run(TestServer.CALLER, check("{{sample.output_text}}", "{{item.answer}}").put("model_sample", "5")).reward())
+        assertThat(graders
+            .run(TestServer.CALLER, check("{{sample.output_text}}", "{{item.answer}}").put("model_sample", "5"))
+            .reward())
             .isZero();
         // a grader without a label goes by its type, and sees the item's prompt
         GraderRun other = graders.run(TestServer.CALLER, request("prompt"));
@@ -143,7 +145,8 @@ class GraderServiceTest {
                 assertThat(graders.run(TestServer.CALLER, request("prompt")).reward()).isEqualTo(4);
             }
         }
-        assertThatThrownBy(() -> graders.run(TestServer.CALLER, request("prompt"))).isInstanceOfSatisfying(D3sException.class,
+        assertThatThrownBy(() -> graders.run(TestServer.CALLER, request("prompt"))).isInstanceOfSatisfying(
+                D3sException.class,
                 e -> assertThat(e.code()).isEqualTo("graders_busy"));
         release.countDown();
         // their places are free when they have ended
@@ -163,7 +166,8 @@ class GraderServiceTest {
         ObjectNode request = TestServer.json("""
                 {"grader": {"type": "string_check", "input": "{{x}}", "operation": "is", "colour": 1}, "item": [],
                  "sample": "", "timeout_seconds": 0}""");
-        assertThatThrownBy(() -> graders.run(TestServer.CALLER, request)).isInstanceOfSatisfying(InvalidRequestException.class,
+        assertThatThrownBy(() -> graders.run(TestServer.CALLER, request)).isInstanceOfSatisfying(
+                InvalidRequestException.class,
                 e -> assertThat(e.mistakes()).extracting(Mistake::param, Mistake::code)
                     .contains(tuple("grader.operation", "invalid_config"), tuple("grader.colour", "invalid_config"),
                             tuple("grader.reference", "invalid_config"), tuple("item", "invalid_type"),
@@ -180,11 +184,13 @@ class GraderServiceTest {
         request.retain("grader");
         JsonNode grader = graders.validate(TestServer.CALLER, request);
         assertThat(grader).isEqualTo(request.path("grader"));
-        assertThatThrownBy(() -> graders.validate(TestServer.CALLER, TestServer.json("{\"grader\": {\"type\": \"vibes\"}}")))
+        assertThatThrownBy(
+                () -> graders.validate(TestServer.CALLER, TestServer.json("{\"grader\": {\"type\": \"vibes\"}}")))
             .isInstanceOfSatisfying(InvalidRequestException.class, e -> assertThat(e.mistakes())
                 .extracting(Mistake::param, Mistake::code)
                 .containsExactly(tuple("grader.type", "unknown_plugin")));
-        assertThatThrownBy(() -> graders.validate(TestServer.CALLER, TestServer.json("{\"grader\": {\"type\": \"python\"}}")))
+        assertThatThrownBy(
+                () -> graders.validate(TestServer.CALLER, TestServer.json("{\"grader\": {\"type\": \"python\"}}")))
             .hasMessageContaining("runs no Python");
         assertThatThrownBy(() -> graders.validate(TestServer.CALLER, TestServer.json("{\"grade\": 1}")))
             .isInstanceOfSatisfying(InvalidRequestException.class, e -> assertThat(e.mistakes())

@@ -83,7 +83,8 @@ class JobMatrixTest {
             }
             case PAUSED -> server.jobs.pause(TestServer.CALLER, reached(server, JobStatus.QUEUED).id());
             case CANCELLED -> server.jobs.cancel(TestServer.CALLER, reached(server, JobStatus.QUEUED).id());
-            case SUCCEEDED -> server.await(server.jobs.create(TestServer.CALLER, server.request(1)).id(), JobStatus.SUCCEEDED);
+            case SUCCEEDED ->
+                server.await(server.jobs.create(TestServer.CALLER, server.request(1)).id(), JobStatus.SUCCEEDED);
             case FAILED -> {
                 server.training.failAt(0, () -> {
                     throw new D3sException(ErrorCategory.EXTERNAL, "gone", "The service is gone.");
@@ -156,7 +157,8 @@ class JobMatrixTest {
                 TestServer server = servers.isEmpty() ? started() : servers.getFirst();
                 if (!from.next().contains(to)) {
                     assertThatThrownBy(() -> server.stores.jobs.move("ftjob-none", java.util.Set.of(from), to,
-                            JobEvent.Level.INFO, "no")).isInstanceOf(IllegalArgumentException.class);
+                            JobEvent.Level.INFO, "no"))
+                        .isInstanceOf(IllegalArgumentException.class);
                 }
             }
             assertThat(from.next()).as("a job is not its own successor").doesNotContain(from);
@@ -180,7 +182,8 @@ class JobMatrixTest {
         assertThat(done.totalSteps()).as("100 rows in batches of 16").isEqualTo(7);
         assertThat(done.spec().counted()).isTrue();
         assertThat(done.spec().seed()).isEqualTo(7);
-        assertThat(server.jobs.events(TestServer.CALLER, job.id(), null, 100).elements().reversed()).extracting(JobEvent::message)
+        assertThat(server.jobs.events(TestServer.CALLER, job.id(), null, 100).elements().reversed())
+            .extracting(JobEvent::message)
             .startsWith("The job's files are large: they are checked before it is queued.",
                     "The files are checked. The job is queued: 7 steps from model base.", "The job has started.");
     }
@@ -220,7 +223,8 @@ class JobMatrixTest {
         TestServer server = started();
         ObjectNode request = large(server, "");
         request.withObject("/method/reinforcement/d3s").put("group_size", 1);
-        assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER, request)).isInstanceOf(InvalidRequestException.class)
+        assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER, request))
+            .isInstanceOf(InvalidRequestException.class)
             .hasMessageContaining("group_size");
 
         ObjectNode greedy = large(server, "");
@@ -240,7 +244,8 @@ class JobMatrixTest {
         server.catalogs.letGo();
         assertThat(server.jobs.job(TestServer.CALLER, job.id()).status()).isEqualTo(JobStatus.PAUSED);
 
-        assertThat(server.jobs.resume(TestServer.CALLER, job.id()).status()).isIn(JobStatus.VALIDATING_FILES, JobStatus.QUEUED);
+        assertThat(server.jobs.resume(TestServer.CALLER, job.id()).status()).isIn(JobStatus.VALIDATING_FILES,
+                JobStatus.QUEUED);
         assertThat(server.await(job.id(), JobStatus.SUCCEEDED).totalSteps()).isEqualTo(7);
     }
 
@@ -266,7 +271,8 @@ class JobMatrixTest {
         Job job = reached(first, JobStatus.VALIDATING_FILES);
         servers.remove(first);
         first.close();
-        assertThatThrownBy(() -> first.files.delete(TestServer.CALLER, job.spec().trainingFile())).isInstanceOf(ConflictException.class)
+        assertThatThrownBy(() -> first.files.delete(TestServer.CALLER, job.spec().trainingFile()))
+            .isInstanceOf(ConflictException.class)
             .hasMessageContaining("which is validating_files");
 
         TestServer next = started();

@@ -56,7 +56,12 @@ class JobServiceTest {
     }
 
     private List<String> messages(TestServer server, String job) {
-        return server.jobs.events(TestServer.CALLER, job, null, 1000).elements().reversed().stream().map(JobEvent::message).toList();
+        return server.jobs.events(TestServer.CALLER, job, null, 1000)
+            .elements()
+            .reversed()
+            .stream()
+            .map(JobEvent::message)
+            .toList();
     }
 
     @Test
@@ -70,11 +75,13 @@ class JobServiceTest {
         assertThat(done.completedSteps()).isEqualTo(5);
         assertThat(done.finishedAt()).isNotNull();
         assertThat(done.fineTunedModel()).startsWith("ft:base:d3s::");
-        assertThat(server.jobs.checkpoints(TestServer.CALLER, job.id(), null, 10).elements()).extracting(Checkpoint::step)
+        assertThat(server.jobs.checkpoints(TestServer.CALLER, job.id(), null, 10).elements())
+            .extracting(Checkpoint::step)
             .containsExactly(5, 4, 2);
         ModelCatalog.Model model = server.models.model(TestServer.CALLER, String.valueOf(done.fineTunedModel()));
         assertThat(model.directory().resolve("state.txt")).hasContent("5");
-        assertThat(server.models.model(TestServer.CALLER, model.id() + ":ckpt-step-4").directory().resolve("state.txt")).hasContent("4");
+        assertThat(server.models.model(TestServer.CALLER, model.id() + ":ckpt-step-4").directory().resolve("state.txt"))
+            .hasContent("4");
         MetricSeries metrics = server.jobs.metrics(TestServer.CALLER, job.id(), Set.of(), -1);
         assertThat(metrics.steps()).containsExactly(-1, 0, 1, 2, 3, 4);
         assertThat(metrics.values().get("accuracy")).containsExactly(0.25, null, null, null, null, null);
@@ -145,11 +152,14 @@ class JobServiceTest {
         Job cancelled = server.await(running.id(), JobStatus.CANCELLED);
 
         assertThat(cancelled.finishedAt()).isNotNull();
-        assertThat(server.jobs.checkpoints(TestServer.CALLER, running.id(), null, 10).elements()).extracting(Checkpoint::step)
+        assertThat(server.jobs.checkpoints(TestServer.CALLER, running.id(), null, 10).elements())
+            .extracting(Checkpoint::step)
             .containsExactly(0);
         assertThat(server.training.requests).hasSize(1);
-        assertThatThrownBy(() -> server.jobs.cancel(TestServer.CALLER, running.id())).isInstanceOf(ConflictException.class)
-            .hasMessage("The job '" + running.id() + "' is cancelled, so it cannot be cancelled; it has ended and stays as it is.");
+        assertThatThrownBy(() -> server.jobs.cancel(TestServer.CALLER, running.id()))
+            .isInstanceOf(ConflictException.class)
+            .hasMessage("The job '" + running.id()
+                    + "' is cancelled, so it cannot be cancelled; it has ended and stays as it is.");
     }
 
     @Test
@@ -171,7 +181,8 @@ class JobServiceTest {
         assertThat(server.training.requests).last()
             .extracting(TrainingRequest::resumeFrom)
             .isEqualTo(server.models.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
-        assertThat(server.jobs.metrics(TestServer.CALLER, job.id(), Set.of("reward_mean"), 0).steps()).containsExactly(0, 1, 2, 3, 4, 5);
+        assertThat(server.jobs.metrics(TestServer.CALLER, job.id(), Set.of("reward_mean"), 0).steps())
+            .containsExactly(0, 1, 2, 3, 4, 5);
     }
 
     private void awaitSteps(String id, int steps) throws InterruptedException {
@@ -207,7 +218,8 @@ class JobServiceTest {
                 null));
         assertThat(next.await(queued.id(), JobStatus.SUCCEEDED).spec()).isEqualTo(queued.spec());
         assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), 0).steps()).containsExactly(0, 1, 2);
-        assertThat(next.jobs.checkpoints(TestServer.CALLER, running.id(), null, 10).elements()).extracting(Checkpoint::step)
+        assertThat(next.jobs.checkpoints(TestServer.CALLER, running.id(), null, 10).elements())
+            .extracting(Checkpoint::step)
             .containsExactly(2);
         assertThat(messages(next, running.id())).contains("Step 1/6: reward mean 0.000",
                 "The job was interrupted by a restart of the server; resume it with POST /v1/fine_tuning/jobs/"
@@ -226,7 +238,8 @@ class JobServiceTest {
         server.training.letGo();
         server.close();
         assertThat(messages(next, running.id())).isEqualTo(before);
-        assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), -1).steps()).hasSize((int) metricsBefore);
+        assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), -1).steps())
+            .hasSize((int) metricsBefore);
         assertThat(next.jobs.job(TestServer.CALLER, running.id()).status()).isEqualTo(JobStatus.SUCCEEDED);
     }
 
@@ -375,7 +388,8 @@ class JobServiceTest {
         Page<Job> page = server.jobs.list(TestServer.CALLER, null, 2, Map.of("team", "even"));
         assertThat(page.elements()).extracting(job -> job.spec().metadata().get("run")).containsExactly("4", "2");
         assertThat(page.hasMore()).isTrue();
-        assertThat(server.jobs.list(TestServer.CALLER, page.elements().getLast().id(), 2, Map.of("team", "even")).elements())
+        assertThat(server.jobs.list(TestServer.CALLER, page.elements().getLast().id(), 2, Map.of("team", "even"))
+            .elements())
             .extracting(job -> job.spec().metadata().get("run"))
             .containsExactly("0");
     }
@@ -391,7 +405,8 @@ class JobServiceTest {
             .isInstanceOf(ConflictException.class)
             .hasMessageContaining("is needed by job '" + second.id() + "'");
         assertThatThrownBy(() -> server.models.delete(TestServer.CALLER, model)).isInstanceOf(ConflictException.class);
-        assertThatThrownBy(() -> server.models.delete(TestServer.CALLER, "base")).isInstanceOf(InvalidRequestException.class);
+        assertThatThrownBy(() -> server.models.delete(TestServer.CALLER, "base"))
+            .isInstanceOf(InvalidRequestException.class);
 
         server.training.letGo();
         server.await(second.id(), JobStatus.SUCCEEDED);
@@ -452,7 +467,8 @@ class JobServiceTest {
         }
         for (String name : List.of("file:../secret.jsonl", secret.toString(), "file:sets/link.jsonl", "file:sets",
                 "file:", "file://", "file:absent.jsonl", "/etc/passwd", "file:\0")) {
-            assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER, server.request(1).put("training_file", name)))
+            assertThatThrownBy(
+                    () -> server.jobs.create(TestServer.CALLER, server.request(1).put("training_file", name)))
                 .isInstanceOfSatisfying(InvalidRequestException.class,
                         refused -> assertThat(refused.getMessage()).contains("d3s.data.directory"));
         }

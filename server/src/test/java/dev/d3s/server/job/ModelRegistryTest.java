@@ -245,7 +245,8 @@ class ModelRegistryTest {
         JobEvent progress = events.stream().filter(event -> event.content() == Content.METRICS).toList().getLast();
         assertThat(Objects.requireNonNull(progress.data()).path("bytes").asLong()).isEqualTo(total);
         assertThat(Objects.requireNonNull(progress.data()).path("total_bytes").asLong()).isEqualTo(total);
-        assertThat(server.registry.events(TestServer.CALLER, "small", null, 1).elements()).containsExactly(events.getLast());
+        assertThat(server.registry.events(TestServer.CALLER, "small", null, 1).elements())
+            .containsExactly(events.getLast());
 
         Model model = server.models.find(TestServer.CALLER, "small").orElseThrow();
         assertThat(model.directory()).isEqualTo(home.resolve("models/small"));
@@ -291,8 +292,10 @@ class ModelRegistryTest {
         release.countDown();
         events("tiny");
 
-        assertThat(server.jobs.create(TestServer.CALLER, server.request(2).put("model", "tiny")).status()).isEqualTo(JobStatus.QUEUED);
-        assertThatThrownBy(() -> server.registry.delete(TestServer.CALLER, "tiny")).isInstanceOf(ConflictException.class)
+        assertThat(server.jobs.create(TestServer.CALLER, server.request(2).put("model", "tiny")).status())
+            .isEqualTo(JobStatus.QUEUED);
+        assertThatThrownBy(() -> server.registry.delete(TestServer.CALLER, "tiny"))
+            .isInstanceOf(ConflictException.class)
             .hasMessageContaining("is needed by job");
     }
 
@@ -319,7 +322,8 @@ class ModelRegistryTest {
         assertThat(inModels()).isEmpty();
         assertThat(server.models.models(TestServer.CALLER)).isEmpty();
         ended.await();
-        assertThatThrownBy(() -> server.registry.delete(TestServer.CALLER, "tiny")).isInstanceOf(NotFoundException.class);
+        assertThatThrownBy(() -> server.registry.delete(TestServer.CALLER, "tiny"))
+            .isInstanceOf(NotFoundException.class);
     }
 
     @Test
@@ -380,7 +384,7 @@ class ModelRegistryTest {
     void shouldNoticeAtStartThatADownloadHadBeenComplete() throws Exception {
         RegisteredModel model = new RegisteredModel("model-1", null, "tiny", 1, Kind.HUB, "hf://org/tiny@main", null,
                 home.resolve("models/tiny"), Status.DOWNLOADING, 0, null, null);
-        server.stores.models.insert(model, "begun");
+        server.stores.models.insert(model, "begun", connection -> {});
         server.stores.models.planned("model-1", 10, 0, "planned");
         local(home.resolve("models/tiny"));
 

@@ -85,12 +85,14 @@ class StoresTest {
         Job first = claimed();
         RunRecord stale = stores.run(first);
         stores.jobs.move(first.id(), Set.of(JobStatus.RUNNING), JobStatus.QUEUED, JobEvent.Level.INFO, "again");
-        Job second = stores.jobs.claim(server.jobs.job(TestServer.CALLER, first.id()), 0, "started again").orElseThrow();
+        Job second = stores.jobs.claim(server.jobs.job(TestServer.CALLER, first.id()), 0, "started again")
+            .orElseThrow();
         List<JobEvent> before = stores.events.newestBefore(first.id(), Long.MAX_VALUE, 100);
 
         assertThatThrownBy(() -> stale.step(step(0, Map.of("loss", 1.0)), "x")).isInstanceOf(StaleRunException.class);
         assertThatThrownBy(() -> stale.message(JobEvent.Level.INFO, "x")).isInstanceOf(StaleRunException.class);
-        assertThatThrownBy(() -> stale.checkpoint(new Checkpoint("ftckpt-1", first.id(), 1, 0, "m", Map.of(), "step-1-run-1", false)))
+        assertThatThrownBy(() -> stale
+            .checkpoint(new Checkpoint("ftckpt-1", first.id(), 1, 0, "m", Map.of(), "step-1-run-1", false)))
             .isInstanceOf(StaleRunException.class);
         assertThatThrownBy(() -> stale.succeeded(new TrainingTotals(1, 1), "m", 1))
             .isInstanceOf(StaleRunException.class);
@@ -201,7 +203,7 @@ class StoresTest {
                 "step-2-run-2", true));
         assertThat(stores.checkpoints.latestFirst(job.id())).containsExactly(
                 new Checkpoint("ftckpt-2", job.id(), 2, 2, "m:ckpt-step-2", Map.of("loss", 2.0),
-                "step-2-run-2", true));
+                        "step-2-run-2", true));
         assertThat(stores.checkpoints.byModel("m:ckpt-step-2")).isPresent();
     }
 

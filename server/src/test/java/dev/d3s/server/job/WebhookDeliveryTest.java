@@ -232,7 +232,10 @@ class WebhookDeliveryTest {
         Job job = finished(server);
 
         await(() -> delivery.totals().givenUp() == 1);
-        await(() -> server.jobs.events(TestServer.CALLER, job.id(), null, 1).elements().getFirst().level() == Level.WARN);
+        await(() -> server.jobs.events(TestServer.CALLER, job.id(), null, 1)
+            .elements()
+            .getFirst()
+            .level() == Level.WARN);
         assertThat(server.jobs.events(TestServer.CALLER, job.id(), null, 1).elements().getFirst().message())
             .matches("The webhook was not told that the job has ended: given up after \\d+ attempts?. "
                     + "127.0.0.1:\\d+ answered 404.");
@@ -255,7 +258,8 @@ class WebhookDeliveryTest {
     void shouldReportNothingThatWasNotStored() {
         TestServer server = server();
         server.stores.outbox.open();
-        Job job = server.stores.jobs.claim(server.jobs.create(TestServer.CALLER, server.request(2)), 0, "started").orElseThrow();
+        Job job = server.stores.jobs.claim(server.jobs.create(TestServer.CALLER, server.request(2)), 0, "started")
+            .orElseThrow();
         RunRecord stale = server.stores.run(job);
         server.jobs.cancel(TestServer.CALLER, job.id());
 
