@@ -203,10 +203,10 @@ final class DecodeSlots implements AutoCloseable {
     private static void run(OrtSession session, Map<String, OnnxTensor> inputs, Map<String, OnnxTensor> outputs,
             Sampling.Inputs settings, Sampling sampling, @Nullable TopTokens[] top) throws OrtException {
         if (settings.listed() == 0) {
-            session.run(inputs, outputs).close();
+            OnnxRuntime.call(() -> session.run(inputs, outputs)).close();
             return;
         }
-        try (OrtSession.Result result = session.run(inputs, LISTED, outputs)) {
+        try (OrtSession.Result result = OnnxRuntime.call(() -> session.run(inputs, LISTED, outputs))) {
             LongBuffer ids = ((OnnxTensor) result.get("top_token").orElseThrow()).getLongBuffer();
             FloatBuffer values = ((OnnxTensor) result.get("top_logprob").orElseThrow()).getFloatBuffer();
             for (int i = 0; i < settings.selected(); i++) {

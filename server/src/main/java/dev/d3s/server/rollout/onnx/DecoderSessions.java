@@ -134,7 +134,7 @@ final class DecoderSessions implements AutoCloseable {
                 long[] shape = {positions, config.headDim() / 2};
                 addInitializer(options, DecoderGraph.COSINE, rotary.cosine().asByteBuffer(), shape, initializers);
                 addInitializer(options, DecoderGraph.SINE, rotary.sine().asByteBuffer(), shape, initializers);
-                session = OnnxRuntime.environment().createSession(model, options);
+                session = OnnxRuntime.call(() -> OnnxRuntime.environment().createSession(model, options));
                 return new Open(session, options, initializers);
             } finally {
                 Files.delete(file);

@@ -51,7 +51,7 @@ final class GemmPeak implements AutoCloseable {
     double measure() throws OrtException {
         double begin = RolloutBenchmark.processorSeconds();
         for (int i = 0; i < REPEATS; i++) {
-            session.run(Map.of("x", input, "w", matrix), Map.of("y", output)).close();
+            OnnxRuntime.call(() -> session.run(Map.of("x", input, "w", matrix), Map.of("y", output))).close();
         }
         return 2.0 * ROWS * SIZE * SIZE * REPEATS / (RolloutBenchmark.processorSeconds() - begin);
     }

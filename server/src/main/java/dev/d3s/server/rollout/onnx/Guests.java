@@ -2,6 +2,7 @@ package dev.d3s.server.rollout.onnx;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.function.LongSupplier;
 
 import org.jspecify.annotations.Nullable;
@@ -92,6 +93,10 @@ final class Guests implements ServingEngine {
             } catch (OrtException e) {
                 // The job goes on: if the engine is broken, it will find out itself.
                 queue.close(OnnxRuntime.failure("serving", e));
+                return false;
+            } catch (CancellationException e) {
+                // the process is ending
+                queue.close(ServingQueue.engineClosed());
                 return false;
             } catch (RuntimeException e) {
                 queue.close(e);

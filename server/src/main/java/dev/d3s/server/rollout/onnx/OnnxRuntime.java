@@ -10,7 +10,22 @@ import dev.d3s.spi.ErrorCategory;
 
 /** The process's one ONNX Runtime environment, and what its errors mean to us. */
 final class OnnxRuntime {
+    private static final NativeCalls CALLS = new NativeCalls();
+
+    static {
+        Runtime.getRuntime().addShutdownHook(new Thread(CALLS::finishBeforeExit, "d3s-onnx-stopper"));
+    }
+
     private OnnxRuntime() {}
+
+    /**
+     * A call into ONNX Runtime. Every one that takes time has to go through here.
+     *
+     * @throws java.util.concurrent.CancellationException when the process is ending
+     */
+    static <T, E extends Exception> T call(NativeCalls.Call<T, E> call) throws E {
+        return CALLS.run(call);
+    }
 
     /** Lives as long as the process; loads the native library on first use. */
     static OrtEnvironment environment() {

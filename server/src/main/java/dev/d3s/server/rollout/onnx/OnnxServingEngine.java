@@ -2,6 +2,7 @@ package dev.d3s.server.rollout.onnx;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CountDownLatch;
 
 import ai.onnxruntime.OrtException;
@@ -91,10 +92,11 @@ public final class OnnxServingEngine implements ServingEngine {
             }
         } catch (OrtException e) {
             queue.close(OnnxRuntime.failure("serving", e));
+        } catch (CancellationException | InterruptedException e) {
+            // (cancelled because the process is ending)
+            queue.close(ServingQueue.engineClosed());
         } catch (RuntimeException e) {
             queue.close(e);
-        } catch (InterruptedException e) {
-            queue.close(ServingQueue.engineClosed());
         } catch (Error e) {
             queue.close(new IllegalStateException(e));
             throw e;

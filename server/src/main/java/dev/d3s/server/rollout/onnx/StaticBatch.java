@@ -124,9 +124,9 @@ final class StaticBatch implements AutoCloseable {
                 for (int i = 0; i < rows; i++) {
                     uniform.put(i, RolloutIdentity.uniform(0, i, t));
                 }
-                OrtSession.Result result = handOver
+                OrtSession.Result result = OnnxRuntime.call(() -> handOver
                         ? session.run(inputs, present, outputs)
-                        : session.run(inputs, outputs);
+                        : session.run(inputs, outputs));
                 if (previous != null) {
                     previous.close();
                 }
