@@ -102,7 +102,9 @@ final class RunRecord {
     /** How the rollout engine takes over weights, as an earlier run found out; {@code null} before. */
     @Nullable
     RefreshMode refreshMode() {
-        return database.one("select refresh_mode from job where id = ?", row -> row.getString("refresh_mode"), job)
+        return database
+            .one("select refresh_mode from job where id = ? and refresh_mode is not null",
+                    row -> row.getString("refresh_mode"), job)
             .map(RefreshMode::valueOf)
             .orElse(null);
     }
