@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -53,7 +54,7 @@ class MemoryPlanTest {
     @ParameterizedTest
     @EnumSource
     void shouldPredictThePeakOfAJob(MeasuredJob job) throws InterruptedException, ExecutionException {
-        long measured = PEAKS.get(job).get();
+        long measured = Objects.requireNonNull(PEAKS.get(job)).get();
 
         MemoryPlan plan = job.predicted();
         System.out.printf("%s: predicted %s, measured %s (%+.1f %%)%n", job, MemoryPlanner.size(plan.peak()),
