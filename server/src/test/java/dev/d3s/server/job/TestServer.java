@@ -12,6 +12,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 import org.flywaydb.core.Flyway;
+import org.jspecify.annotations.Nullable;
 import org.sqlite.SQLiteConfig;
 import org.sqlite.SQLiteDataSource;
 
@@ -27,6 +28,7 @@ import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.hub.Hub;
 import dev.d3s.server.hub.HubSettings;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.training.Training;
 
 /** Jobs over a real database in a directory, without Quarkus. A second one over the same directory is a restart. */
 final class TestServer implements AutoCloseable {
@@ -53,6 +55,15 @@ final class TestServer implements AutoCloseable {
 
     /** @param endpoint of a hub */
     TestServer(Path home, URI endpoint) {
+        this(home, endpoint, null);
+    }
+
+    /** With real engines. */
+    TestServer(Path home, Training training) {
+        this(home, URI.create("http://127.0.0.1:9"), training);
+    }
+
+    private TestServer(Path home, URI endpoint, @Nullable Training real) {
         settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50),
                 Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null),
                 List.of(), home.resolve("data"), MemorySettings.DEFAULT);
@@ -69,7 +80,7 @@ final class TestServer implements AutoCloseable {
         models = new ModelCatalog(stores, settings);
         hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
         registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
-        jobs = new JobService(stores, settings, models, files, training, plugins, catalogs,
+        jobs = new JobService(stores, settings, models, files, real == null ? training : real, plugins, catalogs,
                 catalogs, catalogs, new RequestLimits(1000));
         evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs);
     }
