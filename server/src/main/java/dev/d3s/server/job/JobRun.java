@@ -86,7 +86,6 @@ final class JobRun implements TrainingObserver {
     }
 
     private void runToTheEnd(Training training, @Nullable Checkpoint resumeFrom) {
-        checkpoints.clean(job);
         Runnable end = outcome(training, resumeFrom);
         for (int attempt = 1;; attempt++) {
             try {
@@ -98,19 +97,22 @@ final class JobRun implements TrainingObserver {
                 return;
             } catch (D3sException e) {
                 // a full disk may need a moment until what this run had half written is gone
-                if (attempt == ATTEMPTS_TO_RECORD_THE_END) {
+                boolean waits = e.code().equals(DiskSpace.DISK_FULL) && stop.get() != Stop.SHUTDOWN;
+                if (attempt >= ATTEMPTS_TO_RECORD_THE_END && !waits) {
                     LOG.errorf(e, "How job %s ended could not be stored; it is marked interrupted at the next start.",
                             job.id());
                     return;
                 }
-                pause(attempt);
+                pause(Math.min(attempt, ATTEMPTS_TO_RECORD_THE_END));
             }
         }
     }
 
     /** Trains, and returns what has to be stored about the end. */
     private Runnable outcome(Training training, @Nullable Checkpoint resumeFrom) {
+        lastCheckpoint = resumeFrom == null ? -1 : resumeFrom.step();
         try {
+            checkpoints.clean(job);
             TrainingTotals totals = training.run(request(resumeFrom), this);
             if (lastCheckpoint < 0) {
                 throw new D3sException(ErrorCategory.INTERNAL, "no_checkpoint",
@@ -137,10 +139,9 @@ final class JobRun implements TrainingObserver {
                 throw e;
             };
         } catch (D3sException e) {
-            return failure(new JobError(e.code(), e.text(), null), e);
+            return failure(e, e);
         } catch (IOException e) {
-            D3sException words = IoFailures.exception("training", e);
-            return failure(new JobError(words.code(), words.text(), null), e);
+            return failure(IoFailures.exception("training", e), e);
         } catch (OutOfMemoryError e) {
             return failure(new JobError("out_of_memory",
                     "The server ran out of memory: use a smaller batch_size, group_size or max_tokens, or give it more "
@@ -150,6 +151,17 @@ final class JobRun implements TrainingObserver {
             return failure(new JobError("internal_error", "The server failed (" + e.getClass().getSimpleName()
                     + "); its log has the details under job " + job.id() + ".", null), e);
         }
+    }
+
+    private Runnable failure(D3sException words, Throwable cause) {
+        if (!words.code().equals(DiskSpace.DISK_FULL)) {
+            return failure(new JobError(words.code(), words.text(), null), cause);
+        }
+        Path parent = models.checkpointsDirectory(job.id());
+        String message = "The job is paused because the disk is full, and goes on after its last checkpoint when there is"
+                + " space for the next one in " + parent + ". " + words.text();
+        LOG.warnf("Job %s: %s", job.id(), message);
+        return () -> record.paused(new JobError(DiskSpace.DISK_FULL, message, null));
     }
 
     private Runnable failure(JobError error, Throwable cause) {

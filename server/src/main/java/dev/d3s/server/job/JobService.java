@@ -47,6 +47,7 @@ public class JobService implements AutoCloseable {
     private final Checks checks;
     private final JobQueue queue;
     private final FileValidation validation;
+    private final DiskSpace space;
     private final long checkedAtOnce;
     private volatile boolean closed;
 
@@ -62,6 +63,7 @@ public class JobService implements AutoCloseable {
         this.queue = new JobQueue(stores, models, files, signal, training);
         this.validation = new FileValidation(stores.validations, organization -> reader(Caller.server(organization)),
                 this::changed);
+        this.space = new DiskSpace(stores, models, settings.home(), this::changed);
         this.checkedAtOnce = limits.checkedAtOnce();
     }
 
@@ -76,12 +78,14 @@ public class JobService implements AutoCloseable {
         queue.markInterrupted();
         queue.start();
         validation.start();
+        space.start();
     }
 
     /** Pauses the running job after a checkpoint and ends live event streams. */
     @Override
     public void close() {
         closed = true;
+        space.close();
         validation.close();
         queue.close();
         feed.close();

@@ -144,6 +144,12 @@ final class RunRecord {
                 System.currentTimeMillis());
     }
 
+    /** @param error why, which is also in the log */
+    void paused(JobError error) {
+        change(JobStatus.PAUSED, "status = 'paused', error_code = ?, error_message = ?", error.message(), Level.WARN, error.code(),
+                error.message());
+    }
+
     void paused(Level level, String text) {
         change(JobStatus.PAUSED, "status = 'paused'", text, level);
     }

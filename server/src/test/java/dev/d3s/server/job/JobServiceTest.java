@@ -264,9 +264,8 @@ class JobServiceTest {
             throw new D3sException(ErrorCategory.USER, "loss_not_finite", "The loss is NaN in step 2: lower it.");
         }, "loss_not_finite", "The loss is NaN in step 2: lower it.");
         assertFailure(() -> {
-            throw new IOException("No space left on device");
-        }, "disk_full", "The disk was full while training: free space under d3s.home, or move it to a larger disk, and "
-                + "try again.");
+            throw new IOException("Input/output error");
+        }, "io_error", "Failed while training: IOException: Input/output error");
         assertFailure(() -> {
             throw new OutOfMemoryError("Java heap space");
         }, "out_of_memory",
