@@ -154,8 +154,8 @@ final class Checkpoints {
         int due = 0;
         for (Checkpoint checkpoint : latestFirst) {
             due += checkpoint.interim() ? 0 : 1;
-            boolean newest = checkpoint == latestFirst.getFirst();
-            boolean tooMany = settings.keepLast() > 0 && due > settings.keepLast() && checkpoint != best;
+            boolean newest = checkpoint.equals(latestFirst.getFirst());
+            boolean tooMany = settings.keepLast() > 0 && due > settings.keepLast() && !checkpoint.equals(best);
             if (!newest && (checkpoint.interim() || tooMany)) {
                 superfluous.add(checkpoint);
             }
