@@ -16,13 +16,18 @@ create table webhook_report (
 create index webhook_report_by_status on webhook_report (status, next_attempt_at);
 
 -- How far a tracker of a job has been told: "position" is its place in the job's integrations, "remote_id" what it calls the
--- run, "sent_step" the last step it has, "sent_epoch" the run of the job that the step was of, and "closed" whether it knows
--- how the job ended.
+-- run, "sent_step" the last step it has, with the metrics in "sent_names", and "seen_event" the job's last event at that time.
+-- "failures" are those in a row; "closed" ends it.
 create table job_tracker (
     job_id        varchar(64) not null references job (id),
     position      integer     not null,
-    remote_id     varchar(64),
+    remote_id     varchar(255),
     sent_step     integer     not null default -2,
+    sent_names    text,
+    seen_event    bigint      not null default 0,
+    failures      integer     not null default 0,
+    last_error    text,
+    failing_since bigint,
     closed        integer     not null default 0,
     claimed_until bigint      not null default 0,
     primary key (job_id, position)

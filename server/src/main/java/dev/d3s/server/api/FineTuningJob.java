@@ -1,5 +1,6 @@
 package dev.d3s.server.api;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -18,7 +19,8 @@ import dev.d3s.server.job.Job;
 record FineTuningJob(String id, String object, long createdAt, @Nullable ErrorMember error, @Nullable Long finishedAt,
         @Nullable String fineTunedModel, Hyperparameters hyperparameters, String model, String organizationId,
         List<String> resultFiles, long seed, String status, @Nullable Long trainedTokens, String trainingFile,
-        @Nullable String validationFile, @Nullable Long estimatedFinish, List<String> integrations,
+        @Nullable String validationFile, @Nullable Long estimatedFinish,
+        @Schema(implementation = Object[].class, description = "the trackers that its metrics go to") List<JsonNode> integrations,
         Map<String, String> metadata,
         @Schema(implementation = Object.class, description = "what the job does, every default filled in") JsonNode method,
         @Nullable String suffix, Progress d3s) {
@@ -45,8 +47,14 @@ record FineTuningJob(String id, String object, long createdAt, @Nullable ErrorMe
                         job.spec().hyperparameters().learningRateMultiplier()),
                 job.spec().model(), job.organization(), List.of(), job.spec().seed(), job.status().key(),
                 job.trainedTokens(), job.spec().trainingFile(), job.spec().validationFile(),
-                Wire.seconds(job.estimatedFinish()), List.of(), job.spec().metadata(),
+                Wire.seconds(job.estimatedFinish()), integrations(job), job.spec().metadata(),
                 job.spec().request().path("method"), job.spec().suffix(),
                 new Progress(job.completedSteps(), job.spec().counted() ? job.totalSteps() : null));
+    }
+
+    private static List<JsonNode> integrations(Job job) {
+        List<JsonNode> integrations = new ArrayList<>();
+        job.spec().request().path("integrations").forEach(integrations::add);
+        return integrations;
     }
 }

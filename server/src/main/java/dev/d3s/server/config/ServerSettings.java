@@ -50,6 +50,12 @@ public record ServerSettings(Path home, Path modelsDirectory, @Nullable Path plu
             .orThrow();
     }
 
+    /** Whether a service inside this server's network may be reached for users. */
+    public boolean allows(String host, int port) {
+        String address = host + ":" + port;
+        return allowedAddresses.stream().anyMatch(address::equalsIgnoreCase);
+    }
+
     /** Where uploaded files lie. */
     public Path filesDirectory() {
         return home.resolve("files");

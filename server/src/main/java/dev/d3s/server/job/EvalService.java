@@ -16,6 +16,7 @@ import dev.d3s.server.access.Caller;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.evaluation.ModelEvaluation;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.spi.OutgoingRequests;
 
 /**
  * Everything one can do with evaluations on demand. They run one at a time, beside jobs, and survive a restart of the server:
@@ -37,7 +38,7 @@ public class EvalService implements AutoCloseable {
         this.stores = stores;
         this.plugins = plugins;
         this.checks = new JobService.Checks(models, files, modelChecks, datasetChecks,
-                (model, settings, lengths, wishes) -> Optional.empty());
+                (model, settings, lengths, wishes) -> Optional.empty(), new OutgoingRequests((host, port) -> false));
         this.queue = new EvalQueue(stores.evals, models, files, evaluation);
     }
 

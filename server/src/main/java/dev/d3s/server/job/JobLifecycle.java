@@ -31,11 +31,12 @@ class JobLifecycle {
     private final WebhookDelivery webhooks;
     private final KeyService keys;
     private final AuditService audit;
+    private final JobTrackers trackers;
     private @Nullable FileChannel lock;
 
     @Inject
     JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models, EvalService evals,
-            WebhookDelivery webhooks, KeyService keys, AuditService audit) {
+            WebhookDelivery webhooks, JobTrackers trackers, KeyService keys, AuditService audit) {
         this.settings = settings;
         this.flyway = flyway;
         this.jobs = jobs;
@@ -44,6 +45,7 @@ class JobLifecycle {
         this.webhooks = webhooks;
         this.keys = keys;
         this.audit = audit;
+        this.trackers = trackers;
     }
 
     void start(@Observes StartupEvent event) {
@@ -67,6 +69,7 @@ class JobLifecycle {
         keys.start();
         audit.start();
         webhooks.start();
+        trackers.start();
         models.start();
         jobs.start();
         evals.start();
@@ -78,6 +81,7 @@ class JobLifecycle {
         jobs.close();
         webhooks.close();
         audit.close();
+        trackers.close();
         if (lock != null) {
             lock.close();
         }

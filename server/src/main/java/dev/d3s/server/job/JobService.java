@@ -32,6 +32,7 @@ import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.training.Training;
 import dev.d3s.server.training.TrainingSettings;
+import dev.d3s.spi.OutgoingRequests;
 import dev.d3s.spi.D3sException;
 
 /**
@@ -59,7 +60,8 @@ public class JobService implements AutoCloseable {
         this.models = models;
         this.feed = new EventFeed(stores.events, signal, settings.heartbeat());
         this.plugins = plugins;
-        this.checks = new Checks(models, files, modelChecks, datasetChecks, plans);
+        this.checks = new Checks(models, files, modelChecks, datasetChecks, plans,
+                new OutgoingRequests(settings::allows));
         this.queue = new JobQueue(stores, models, files, signal, training);
         this.validation = new FileValidation(stores.validations, organization -> reader(Caller.server(organization)),
                 this::changed);
@@ -341,7 +343,7 @@ public class JobService implements AutoCloseable {
 
     /** What requests are checked against. */
     record Checks(ModelCatalog models, FileService files, ModelChecks modelChecks, DatasetChecks datasetChecks,
-            JobPlans plans) {}
+            JobPlans plans, OutgoingRequests requests) {}
 
     /** What ids stand for, here and for this caller. */
     record References(Caller caller, Checks checks) implements JobSpecReader.References {
@@ -349,6 +351,11 @@ public class JobService implements AutoCloseable {
         public Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
                 EngineWishes wishes) {
             return checks.plans().plan(model, settings, lengths, wishes);
+        }
+
+        @Override
+        public @Nullable String urlProblem(String url) {
+            return checks.requests().problem(url);
         }
 
         @Override

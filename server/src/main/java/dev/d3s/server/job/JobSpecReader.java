@@ -91,6 +91,11 @@ final class JobSpecReader {
 
         DatasetReport dataset(Path file, DatasetUse use);
 
+        /** What is wrong with a URL that the server is to call, in words that follow its name; {@code null} for nothing. */
+        default @Nullable String urlProblem(String url) {
+            return null;
+        }
+
         /** About how many bytes of rows a file has; 0 when there is none. */
         default long datasetSize(String id) {
             return 0;
@@ -142,11 +147,7 @@ final class JobSpecReader {
         long seed = request.whole("seed", ThreadLocalRandom.current().nextLong(1L << 31), 0, (1L << 53) - 1);
         String suffix = suffix(request);
         Map<String, String> metadata = metadata(request);
-        JsonNode integrations = request.given("integrations");
-        if (integrations != null && !integrations.isEmpty()) {
-            request.mistake("integrations", "invalid_value",
-                    "This server has no integrations; leave 'integrations' out and read GET .../metrics instead.");
-        }
+        Integration.read(request, references::urlProblem);
 
         Path modelDirectory = model.isEmpty() ? null : model(request, model, references);
         Section method = request.section("method");

@@ -35,17 +35,19 @@ final class JobStore {
     private final MetricStore metrics;
     private final RolloutStore rollouts;
     private final WebhookOutbox outbox;
+    private final TrackerStore trackers;
     private final Durations waits = new Durations();
     private final Function<ObjectNode, JobSpec> specs;
 
     /** @param specs reads a stored request */
     JobStore(Database database, EventStore events, MetricStore metrics, RolloutStore rollouts,
-            WebhookOutbox outbox, Function<ObjectNode, JobSpec> specs) {
+            WebhookOutbox outbox, TrackerStore trackers, Function<ObjectNode, JobSpec> specs) {
         this.database = database;
         this.events = events;
         this.metrics = metrics;
         this.rollouts = rollouts;
         this.outbox = outbox;
+        this.trackers = trackers;
         this.specs = specs;
     }
 
@@ -65,6 +67,7 @@ final class JobStore {
                             + "values (?, ?, ?, ?, ?, ?, ?)",
                     id, organization, System.currentTimeMillis(), status.key(), spec.request().toString(),
                     metadata.toString(), spec.settings().steps());
+            trackers.insert(connection, id, Integration.of(spec).size());
             if (status == JobStatus.VALIDATING_FILES) {
                 ValidationStore.insert(connection, id);
             }

@@ -25,6 +25,7 @@ class Stores {
     final AuditStore audit;
     final IdempotencyStore idempotency;
     final KeyStore keys;
+    final TrackerStore trackers;
 
     @Inject
     Stores(DataSource source, PluginRegistry plugins) {
@@ -34,12 +35,13 @@ class Stores {
         audit = new AuditStore(database, identifiers);
         idempotency = new IdempotencyStore(database);
         keys = new KeyStore(database, audit);
+        trackers = new TrackerStore(database);
         events = new EventStore(database, "job");
         metrics = new MetricStore(database);
         rollouts = new RolloutStore(database);
         checkpoints = new CheckpointStore(database);
         files = new FileStore(database);
-        jobs = new JobStore(database, events, metrics, rollouts, outbox, specs::read);
+        jobs = new JobStore(database, events, metrics, rollouts, outbox, trackers, specs::read);
         validations = new ValidationStore(database, events, outbox);
         models = new ModelStore(database);
         evals = new EvalStore(database, outbox, request -> EvalSpecReader.ofStored(plugins).read(request).spec());

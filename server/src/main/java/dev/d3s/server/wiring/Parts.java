@@ -1,8 +1,6 @@
 package dev.d3s.server.wiring;
 
-import java.util.Locale;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 import jakarta.enterprise.inject.Disposes;
 import jakarta.enterprise.inject.Instance;
@@ -55,11 +53,7 @@ final class Parts {
     @Produces
     @Singleton
     static OutgoingRequests outgoingRequests(ServerSettings settings) {
-        Set<String> allowed = settings.allowedAddresses()
-            .stream()
-            .map(address -> address.toLowerCase(Locale.ROOT))
-            .collect(Collectors.toSet());
-        return new OutgoingRequests((host, port) -> allowed.contains((host + ":" + port).toLowerCase(Locale.ROOT)));
+        return new OutgoingRequests(settings::allows);
     }
 
     @Produces

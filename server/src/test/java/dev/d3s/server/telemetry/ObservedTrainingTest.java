@@ -11,7 +11,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -112,8 +111,8 @@ class ObservedTrainingTest {
         return new TrainingTotals(20, 0);
     }
 
-    private Map<String, List<SpanData>> spans() {
-        return exporter.getFinishedSpanItems().stream().collect(Collectors.groupingBy(SpanData::getName));
+    private List<SpanData> spans(String name) {
+        return exporter.getFinishedSpanItems().stream().filter(span -> span.getName().equals(name)).toList();
     }
 
     @Test
@@ -131,13 +130,12 @@ class ObservedTrainingTest {
             .totalTime(TimeUnit.MILLISECONDS)).isEqualTo(1500);
         assertThat(registry.get("d3s.checkpoint.size").summary().totalAmount()).isEqualTo(1000);
 
-        Map<String, List<SpanData>> spans = spans();
-        SpanData run = spans.get("job run").getFirst();
+        SpanData run = spans("job run").getFirst();
         assertThat(run.getAttributes().get(AttributeKey.stringKey("d3s.job"))).isEqualTo("ftjob-1");
         assertThat(run.getAttributes().get(AttributeKey.stringKey("d3s.organization"))).isEqualTo("lab");
         assertThat(run.getAttributes().get(AttributeKey.stringKey("d3s.method"))).isEqualTo("supervised");
         assertThat(run.getStatus().getStatusCode()).isEqualTo(StatusCode.UNSET);
-        List<SpanData> steps = spans.get("step");
+        List<SpanData> steps = spans("step");
         assertThat(steps).hasSize(2).allSatisfy(step -> {
             assertThat(step.getParentSpanId()).isEqualTo(run.getSpanId());
             assertThat(step.getTraceId()).isEqualTo(run.getTraceId());
@@ -145,12 +143,12 @@ class ObservedTrainingTest {
         });
         assertThat(steps).extracting(step -> step.getAttributes().get(AttributeKey.longKey("d3s.step")))
             .containsExactly(0L, 1L);
-        assertThat(spans.get("update")).hasSize(2)
+        assertThat(spans("update")).hasSize(2)
             .allSatisfy(
                     update -> assertThat(update.getEndEpochNanos() - update.getStartEpochNanos()).isEqualTo(750_000_000));
-        assertThat(spans.get("eval")).extracting(SpanData::getParentSpanId)
+        assertThat(spans("eval")).extracting(SpanData::getParentSpanId)
             .containsExactlyElementsOf(steps.stream().map(SpanData::getSpanId).toList());
-        SpanData checkpoint = spans.get("checkpoint").getFirst();
+        SpanData checkpoint = spans("checkpoint").getFirst();
         assertThat(checkpoint.getParentSpanId()).isEqualTo(steps.getLast().getSpanId());
         assertThat(checkpoint.getAttributes().get(AttributeKey.longKey("d3s.bytes"))).isEqualTo(1000);
     }
@@ -164,8 +162,8 @@ class ObservedTrainingTest {
 
         assertThatThrownBy(() -> training.run(request(null), new Job())).hasMessage("a bug");
 
-        assertThat(spans().get("job run").getFirst().getStatus().getDescription()).isEqualTo("a bug");
-        assertThat(spans().get("step").getFirst().getStatus().getStatusCode()).isEqualTo(StatusCode.ERROR);
+        assertThat(spans("job run").getFirst().getStatus().getDescription()).isEqualTo("a bug");
+        assertThat(spans("step").getFirst().getStatus().getStatusCode()).isEqualTo(StatusCode.ERROR);
         assertThat(registry.get("d3s.runs.failed").counter().count()).isEqualTo(1);
     }
 
@@ -176,7 +174,7 @@ class ObservedTrainingTest {
         }, metrics, traces);
 
         assertThatThrownBy(() -> training.run(request(null), new Job())).isInstanceOf(TrainingStopped.class);
-        assertThat(spans().get("job run").getFirst().getStatus().getStatusCode()).isEqualTo(StatusCode.UNSET);
+        assertThat(spans("job run").getFirst().getStatus().getStatusCode()).isEqualTo(StatusCode.UNSET);
         assertThat(registry.get("d3s.runs.failed").counter().count()).isZero();
     }
 
