@@ -55,6 +55,9 @@ public interface D3sConfig {
     /** Telling another service of jobs that have ended. */
     Webhooks webhooks();
 
+    /** The server's log. */
+    Log log();
+
     /** Processor threads for the engines; all processors when absent. */
     OptionalInt threads();
 
@@ -195,6 +198,13 @@ public interface D3sConfig {
         /** Share of the time that a running job generates which clients of its policy may take, 0 to 0.5. */
         @WithDefault("0.125")
         double share();
+    }
+
+    /** The server's log. */
+    interface Log {
+        /** Lines on the console: {@code text} for people, {@code json} for programs, with job, step, request and caller. */
+        @WithDefault("text")
+        LogFormat format();
     }
 
     /** Telling another service of jobs that have ended. */

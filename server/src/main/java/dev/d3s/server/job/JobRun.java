@@ -77,8 +77,10 @@ final class JobRun implements TrainingObserver {
         // every line that this thread logs says whose run it is
         context().forEach(MDC::put);
         MDC.put(STEP, resumeFrom == null ? 0 : resumeFrom.step());
+        LOG.infof("Job %s runs, from step %d.", job.id(), resumeFrom == null ? 0 : resumeFrom.step());
         try {
             runToTheEnd(training, resumeFrom);
+            LOG.infof("Job %s has stopped running.", job.id());
         } finally {
             context().keySet().forEach(MDC::remove);
             MDC.remove(STEP);

@@ -11,11 +11,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 
 import dev.d3s.server.bench.Bench;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
 import dev.d3s.server.config.Configuration;
+import dev.d3s.server.config.LogFormat;
 import dev.d3s.spi.OutgoingRequests;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
@@ -37,7 +39,12 @@ public final class Main {
         try {
             switch (command) {
                 case "serve" -> {
-                    check(Configuration.read());
+                    Configuration configuration = Configuration.read();
+                    check(configuration);
+                    if (configuration.config().log().format() == LogFormat.JSON) {
+                        System.setProperty("quarkus.log.console.json.enabled", "true");
+                    }
+                    traces(System.getenv());
                     Quarkus.run(options);
                 }
                 case "demo" -> {
@@ -70,6 +77,16 @@ public final class Main {
         if (!configuration.mistakes().isEmpty()) {
             throw new IllegalArgumentException("The configuration has mistakes, so the server does not start:\n- "
                     + String.join("\n- ", configuration.mistakes()));
+        }
+    }
+
+    /** Traces are on where one of OpenTelemetry's variables says where to, unless another says that they are off. */
+    private static void traces(Map<String, String> environment) {
+        if (environment.getOrDefault("OTEL_SDK_DISABLED", "").isBlank()
+                && !environment.getOrDefault("OTEL_TRACES_EXPORTER", "otlp").equals("none")
+                && (environment.containsKey("OTEL_EXPORTER_OTLP_ENDPOINT")
+                        || environment.containsKey("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))) {
+            System.setProperty("OTEL_SDK_DISABLED", "false");
         }
     }
 

@@ -27,7 +27,9 @@ public class ScriptedServer implements QuarkusTestProfile {
             }
             Files.writeString(home.resolve("models/base/tokenizer.json"), "{}");
             return Map.of("d3s.home", home.toString(), "d3s.files.limit", "1M", "d3s.events.heartbeat", "PT0.05S",
-                    "quarkus.http.test-port", "0");
+                    "quarkus.http.test-port", "0", "quarkus.log.file.enabled", "true", "quarkus.log.file.path",
+                    home.resolve("server.log").toString(), "quarkus.log.file.json.enabled", "true",
+                    "quarkus.http.access-log.enabled", "true");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

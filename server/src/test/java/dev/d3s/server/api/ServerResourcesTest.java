@@ -344,7 +344,31 @@ class ServerResourcesTest {
             .then()
             .statusCode(200)
             .body("status", is("UP"))
-            .body("checks.name", hasItem("jobs"));
+            .body("checks.name", hasItems("jobs", "home", "engines", "degraded"))
+            .body("checks.find { it.name == 'degraded' }.status", is("UP"));
+    }
+
+    /** Restarting a server whose database is away mends nothing. */
+    @Test
+    void shouldBeAliveWhateverItsDatabaseDoes() {
+        when().get("/q/health/live")
+            .then()
+            .statusCode(200)
+            .body("status", is("UP"))
+            .body("checks.name", contains("process"));
+    }
+
+    @Test
+    void shouldCountWhatItServes() {
+        complete("{\"model\": \"base\", \"prompt\": \"hi\"}").statusCode(200);
+        when().get("/q/metrics")
+            .then()
+            .statusCode(200)
+            .body(containsString("d3s_jobs{status=\"queued\"}"))
+            .body(containsString("d3s_serving_waiting_completions"))
+            .body(containsString("d3s_plugin_failures_total{kind=\"reward_function\",plugin=\"string_check\"}"))
+            .body(containsString("d3s_database_read_seconds_count"))
+            .body(containsString("http_server_requests_seconds_count"));
     }
 
     @Test

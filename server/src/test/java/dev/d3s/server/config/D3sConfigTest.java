@@ -51,6 +51,7 @@ class D3sConfigTest {
             d3s.home=${user.home}/.d3s
             d3s.hub.endpoint=${HF_ENDPOINT:https://huggingface.co}
             d3s.hub.token=${HF_TOKEN:}
+            d3s.log.format=text
             d3s.memory.limit=
             d3s.memory.reserve=256M
             d3s.models.allowed=
@@ -88,13 +89,13 @@ class D3sConfigTest {
             Map.entry("d3s.threads", "3"), Map.entry("d3s.organization", "acme"),
             Map.entry("d3s.webhooks.url", "https://hooks.example.org/d3s"),
             Map.entry("d3s.webhooks.secret", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
-            Map.entry("d3s.webhooks.patience", "PT1H"));
+            Map.entry("d3s.webhooks.patience", "PT1H"), Map.entry("d3s.log.format", "json"));
 
     /** Everything that the server reads. */
     private static List<Object> settings(D3sConfig config) {
         return List.of(config.toAccess(), config.toSettings(), config.toServing(), config.toLimits(),
                 config.toWebhooks().toString(),
-                config.toWebhooks().key());
+                config.toWebhooks().key(), config.log().format());
     }
 
     @Test
