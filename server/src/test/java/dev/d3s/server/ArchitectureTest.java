@@ -61,6 +61,7 @@ class ArchitectureTest {
             Map.entry("policy", Set.of("model")), //
             Map.entry("model", Set.of()), //
             Map.entry("dataset", Set.of("model")), //
+            Map.entry("doctor", Set.of("config", "planning", "model", "plugin")), //
             Map.entry("telemetry", Set.of("job", "training", "planning", "rollout", "plugin", "config")), //
             Map.entry("plugin", Set.of()));
 

@@ -30,9 +30,13 @@ import io.smallrye.config.SmallRyeConfigBuilder;
  * @param warnings what is odd and may be meant
  * @param given what is set, with where from, without values of secrets
  * @param config the settings, with defaults in place of mistaken ones
+ * @param others see {@link #other}
  */
 public record Configuration(List<String> mistakes, List<String> warnings, Map<String, String> given,
-        D3sConfig config) {
+        D3sConfig config, Map<String, String> others) {
+    /** Properties that matter and are not, or not in every build, among the settings. */
+    private static final List<String> OTHERS = List.of("quarkus.http.host", "quarkus.http.port", "d3s.datasource.url",
+            "d3s.datasource.username", "d3s.datasource.password");
     /** Variables that begin like settings and are none: of the launcher, of graders' secrets, of tests. */
     private static final Pattern OTHER_VARIABLES = Pattern.compile("D3S_(JAVA_OPTIONS|GRADER_.*|TEST_.*)");
     /** What Kubernetes puts into every container of a namespace that has a service whose name begins with d3s. */
@@ -57,10 +61,33 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
                 given.put(key.name(), String.valueOf(value.getConfigSourceName()));
             }
         }
+        Map<String, String> others = new TreeMap<>();
+        for (String name : OTHERS) {
+            String value = process.getConfigValue(name).getValue();
+            if (value != null) {
+                others.put(name, value);
+            }
+        }
         List<String> names = new ArrayList<>();
         process.getPropertyNames().forEach(names::add);
         Configuration checked = check(values, names, System.getenv());
-        return new Configuration(checked.mistakes(), checked.warnings(), given, checked.config());
+        return new Configuration(checked.mistakes(), checked.warnings(), given, checked.config(), others);
+    }
+
+    /** The host or port of the server, or where its database is: empty where it is not set. */
+    public String other(String name) {
+        return others.getOrDefault(name, "");
+    }
+
+    /**
+     * As if a process had these and nothing else.
+     *
+     * @param values of settings, by name
+     * @param others see {@link #other}
+     */
+    public static Configuration of(Map<String, String> values, Map<String, String> others) {
+        Configuration checked = check(values, values.keySet(), Map.of());
+        return new Configuration(checked.mistakes(), checked.warnings(), values, checked.config(), others);
     }
 
     /**
@@ -90,13 +117,13 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
         }
         // (defaults may refer to the system's properties and other variables, which are not settings)
         D3sConfig config = builder().withSources(new PropertiesConfigSource(readable, "checked", 400),
-                new PropertiesConfigSource(others(environment), "environment", 50))
+                new PropertiesConfigSource(references(environment), "environment", 50))
             .withMapping(D3sConfig.class)
             .build()
             .getConfigMapping(D3sConfig.class);
         config.check(check);
         directories(config, check);
-        return new Configuration(check.mistakes(), warnings, Map.of(), config);
+        return new Configuration(check.mistakes(), warnings, Map.of(), config, Map.of());
     }
 
     private static SmallRyeConfigBuilder builder() {
@@ -104,7 +131,7 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
             .addDiscoveredConverters();
     }
 
-    private static Map<String, String> others(Map<String, String> environment) {
+    private static Map<String, String> references(Map<String, String> environment) {
         Map<String, String> others = new LinkedHashMap<>(environment);
         others.keySet().removeIf(name -> name.startsWith("D3S_") || name.startsWith("d3s."));
         others.put("user.home", System.getProperty("user.home"));

@@ -2,6 +2,7 @@ package dev.d3s.server.planning;
 
 import java.lang.management.ManagementFactory;
 import java.lang.management.MemoryMXBean;
+import java.nio.file.Path;
 
 /** What this process holds at this moment, as Linux and the JVM say. */
 public final class ProcessMemory {
@@ -22,5 +23,10 @@ public final class ProcessMemory {
     /** Bytes that the process could have if it used all that nobody else uses; 0 where the system does not say. */
     public static long available() {
         return MachineMemory.LINUX.available().orElse(0);
+    }
+
+    /** @param root of a file system, as Linux fills it */
+    public static long available(Path root) {
+        return new MachineMemory(root).available().orElse(0);
     }
 }

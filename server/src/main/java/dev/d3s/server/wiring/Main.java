@@ -13,17 +13,19 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
+import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.bench.Bench;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
 import dev.d3s.server.config.Configuration;
 import dev.d3s.server.config.LogFormat;
+import dev.d3s.server.doctor.Doctor;
 import dev.d3s.spi.OutgoingRequests;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
 
 /**
- * The program: {@code serve} (the default), {@code demo}, {@code compare} or {@code bench}, as {@code ./d3s} calls it. The demo
+ * The program: {@code serve} (the default), {@code demo}, {@code compare}, {@code doctor} or {@code bench}, as {@code ./d3s} calls it. The demo
  * and the comparison are clients of a server in the same process, so that ending the process ends both.
  */
 @QuarkusMain
@@ -59,9 +61,14 @@ public final class Main {
                         embed(arguments);
                     }
                 }
+                case "doctor" -> {
+                    if (!helped(Doctor.USAGE, options)) {
+                        System.exit(Doctor.parse(console(), NativeLibraries.userCache(), options).run());
+                    }
+                }
                 case "bench" -> Bench.parse(console(), OnnxTorchEngines::new, options).run();
                 default -> {
-                    console().println("Unknown command '" + command + "': serve, demo, compare or bench.");
+                    console().println("Unknown command '" + command + "': serve, demo, compare, doctor or bench.");
                     System.exit(2);
                 }
             }
