@@ -30,8 +30,13 @@ class ServedModels {
         if (live(caller, id).isPresent()) {
             return new Source.Live(id);
         }
-        return new Source.Directory(
-                catalog.find(caller, id).orElseThrow(() -> new NotFoundException("model", id)).directory());
+        return catalog.find(caller, id)
+            .<Source>map(model -> new Source.Directory(model.directory()))
+            // between the end of its run and that of its job, and while it is paused, its newest checkpoint answers
+            .or(() -> policies.successor(id)
+                .filter(successor -> catalog.trainedBy(caller, successor.job()).isPresent())
+                .map(successor -> new Source.Directory(successor.checkpoint())))
+            .orElseThrow(() -> new NotFoundException("model", id));
     }
 
     List<ModelCatalog.Model> models(Caller caller) {

@@ -60,6 +60,11 @@ final class Checkpoints {
         return null;
     }
 
+    /** The one with the most completed steps. */
+    Optional<Checkpoint> newest(Job job) {
+        return stores.checkpoints.latestFirst(job.id()).stream().findFirst();
+    }
+
     private static @Nullable String problem(Checkpoint checkpoint, Path directory) {
         if (run(checkpoint.directory()) >= 0) {
             return CheckpointManifest.problem(directory);

@@ -225,6 +225,11 @@ final class JobRun implements TrainingObserver {
     }
 
     @Override
+    public @Nullable Path newestCheckpoint() {
+        return checkpoints.newest(job).map(models::checkpointDirectory).orElse(null);
+    }
+
+    @Override
     public void refreshes(RefreshMode mode) {
         record.refreshes(mode);
     }

@@ -131,14 +131,27 @@ public final class CompletionService implements Completions, AutoCloseable {
     }
 
     private CompletionResult live(CompletionRequest request, CompletionListener listener, String name) {
-        LivePolicies.Policy policy = policies.find(name)
-            .orElseThrow(() -> new D3sException(ErrorCategory.RESOURCES, "policy_gone", "'" + name
-                    + "' is not being trained any more: GET /v1/models lists its checkpoints."));
+        LivePolicies.Policy policy = policies.find(name).orElse(null);
+        if (policy == null) {
+            Path checkpoint = policies.successor(name)
+                .map(LivePolicies.Successor::checkpoint)
+                .orElseThrow(() -> new D3sException(ErrorCategory.RESOURCES, "policy_gone", "'" + name
+                        + "' is not being trained any more: GET /v1/models lists its checkpoints."));
+            return complete(request, listener, checkpoint);
+        }
+        Beginning beginning = new Beginning(listener);
         // The tokenizer of its own: the job closes its one when it ends.
         try (Tokenizer tokenizer = models.tokenizer(policy.directory())) {
-            return call(request, Texts.of(policy.directory(), tokenizer), policy.engine(), null, listener);
+            return call(request, Texts.of(policy.directory(), tokenizer), policy.engine(), null, beginning);
         } catch (IOException e) {
             throw unreadable(policy.directory(), e);
+        } catch (D3sException e) {
+            Path checkpoint = policies.successor(name).map(LivePolicies.Successor::checkpoint).orElse(null);
+            if (e.code().equals(ServingEngine.MODEL_CLOSED) && checkpoint != null && !beginning.begun) {
+                // the run has ended before this client heard anything of its completions
+                return complete(request, listener, checkpoint);
+            }
+            throw e;
         }
     }
 
@@ -146,6 +159,37 @@ public final class CompletionService implements Completions, AutoCloseable {
             @Nullable String weights, CompletionListener listener) {
         List<CompletionResult.Prompt> prompts = request.prompts().stream().map(texts::read).toList();
         return new CompletionCall(request, prompts, texts.tokenizer(), weights, listener, load).run(engine);
+    }
+
+    /** Passes on what a client hears, and knows whether it has heard anything. */
+    private static final class Beginning implements CompletionListener {
+        private final CompletionListener client;
+        private boolean begun;
+
+        Beginning(CompletionListener client) {
+            this.client = client;
+        }
+
+        @Override
+        public void accepted(int prompt, CompletionResult.Prompt accepted) {
+            begun = true;
+            client.accepted(prompt, accepted);
+        }
+
+        @Override
+        public void text(int choice, CompletionResult.Piece piece) {
+            client.text(choice, piece);
+        }
+
+        @Override
+        public void finished(int choice, FinishReason reason) {
+            client.finished(choice, reason);
+        }
+
+        @Override
+        public boolean cancelled() {
+            return client.cancelled();
+        }
     }
 
     /** The entry's engine; a new one when the last one has failed. */

@@ -1,6 +1,7 @@
 package dev.d3s.server.rollout;
 
 import java.util.List;
+import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
 import dev.d3s.server.model.TokenScores;
@@ -46,6 +47,14 @@ public interface RolloutEngine extends AutoCloseable {
      * @return where clients send their requests; closed with this engine at the latest
      */
     ServingEngine serve(ServingLimits limits, LongSupplier version);
+
+    /**
+     * Lets the clients who are there come to their end with the present weights, with all workers, since no call of
+     * {@link #generate} follows.
+     *
+     * @param enough asked often; true leaves the rest undone
+     */
+    default void finishServing(BooleanSupplier enough) {}
 
     /** How weights are taken over and why: for the log and for a job's state, so that a resumed job does the same. */
     RefreshMode refreshMode();

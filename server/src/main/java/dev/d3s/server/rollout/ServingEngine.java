@@ -7,6 +7,9 @@ package dev.d3s.server.rollout;
  * do. Thread-safe; whoever opened it closes it, before the weights' owner.
  */
 public interface ServingEngine extends AutoCloseable {
+    /** The code of the error that ends requests when the engine is closed. */
+    String MODEL_CLOSED = "model_closed";
+
     /**
      * Begins a request and returns at once; the listener hears of the rest.
      *

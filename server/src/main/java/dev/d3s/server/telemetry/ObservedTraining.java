@@ -132,6 +132,11 @@ public final class ObservedTraining implements Training {
         }
 
         @Override
+        public @Nullable Path newestCheckpoint() {
+            return observer.newestCheckpoint();
+        }
+
+        @Override
         public void refreshes(RefreshMode mode) {
             observer.refreshes(mode);
         }

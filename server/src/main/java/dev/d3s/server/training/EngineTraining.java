@@ -40,6 +40,8 @@ public final class EngineTraining implements Training {
     /** Scorings at once: graders mostly wait for something else. */
     private static final int GRADING_CONCURRENCY = 64;
     private static final ServingLimits NO_CLIENTS = new ServingLimits(1, 1, 1, 0);
+    /** How long clients of the policy may take to come to their end when the run has come to its own. */
+    private static final Duration LAST_CLIENTS = Duration.ofSeconds(60);
     private static final Duration SUPERVISED_GRADING_LIMIT = Duration.ofSeconds(30);
 
     private final Engines engines;
@@ -124,10 +126,16 @@ public final class EngineTraining implements Training {
                         rolloutLevel, tokenLevel, policy, reference, evaluation);
                 // Clients may sample from the policy, in the engine's own turns, until this run ends.
                 try (LivePolicies.Entry served = policies.open(observer.policyNames(), request.model(), rolloutEngine,
-                        policy::version)) {
+                        policy::version, observer::newestCheckpoint)) {
                     served.announce(observer::message);
-                    return saved(progress,
+                    TrainingTotals totals = saved(progress,
                             () -> new ReinforcementTraining(settings, request.seed(), parts, progress, observer).run());
+                    // Nobody is cut off: who is there is served to the end, who comes now is served by the checkpoint.
+                    served.leave();
+                    long until = System.nanoTime() + LAST_CLIENTS.toNanos();
+                    rolloutEngine.finishServing(
+                            () -> observer.stopRequested() || System.nanoTime() - until > 0);
+                    return totals;
                 }
             }
         }

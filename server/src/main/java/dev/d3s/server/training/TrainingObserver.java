@@ -68,6 +68,11 @@ public interface TrainingObserver {
         return Map.of();
     }
 
+    /** Where the newest checkpoint of the job lies, which answers clients of the policy when the run is over. */
+    default @Nullable Path newestCheckpoint() {
+        return null;
+    }
+
     /** Writes a checkpoint's files. */
     @FunctionalInterface
     interface CheckpointContent {

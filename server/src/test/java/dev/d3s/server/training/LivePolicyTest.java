@@ -3,6 +3,7 @@ package dev.d3s.server.training;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -10,12 +11,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.model.HuggingFaceModel;
 import dev.d3s.server.model.Tokenizer;
 import dev.d3s.server.rollout.CompletionListener;
 import dev.d3s.server.rollout.CompletionRequest;
@@ -27,6 +30,7 @@ import dev.d3s.server.rollout.ModelOpener;
 import dev.d3s.server.rollout.RefreshMode;
 import dev.d3s.server.rollout.SamplingSettings;
 import dev.d3s.server.rollout.ServingLimits;
+import dev.d3s.server.rollout.onnx.OnnxServingEngine;
 import dev.d3s.spi.D3sException;
 
 /** Clients sample from a policy while it is trained, and the training does not notice. */
@@ -114,5 +118,87 @@ class LivePolicyTest {
             throw new UnsupportedOperationException();
         }, policies, 1).complete(request("1+1=", 1), CompletionListener.NONE)).isInstanceOf(D3sException.class)
             .hasMessageContaining(NAME);
+    }
+
+    /** Opens checkpoints, too. */
+    private static final ModelOpener MODELS = new ModelOpener() {
+        @Override
+        public OpenModel open(Path directory) throws IOException {
+            HuggingFaceModel model = ModelDirectory.open(directory);
+            return new OpenModel(model.config(), model.weights(), model.tokenizer(), model::close);
+        }
+
+        @Override
+        public Tokenizer tokenizer(Path directory) throws IOException {
+            return ModelDirectory.tokenizer(directory);
+        }
+    };
+
+    /** @param stopAfter the run is told to stop after so many steps */
+    private List<CompletionResult> visited(int stopAfter, List<RuntimeException> refusals) throws Exception {
+        ServingLimits limits = new ServingLimits(4, 1L << 28, 64, 0.5);
+        TrainingRequest request = new ShortRuns(directory).reinforcement(ShortRuns.settings(STEPS).build());
+        LivePolicies policies = new LivePolicies(limits);
+        RecordingObserver observer = new RecordingObserver(directory.resolve("run")).named(NAME, "ftjob-1")
+            .handingOver()
+            .stopAfter(stopAfter);
+        List<CompletionResult> answers = Collections.synchronizedList(new ArrayList<>());
+        AtomicBoolean over = new AtomicBoolean();
+        try (CompletionService service = new CompletionService(MODELS,
+                (config, weights) -> OnnxServingEngine.open(config, weights, 1, limits), policies, 1)) {
+            try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+                observer.beforeSteps(() -> {
+                    for (int i = 0; i < CLIENTS; i++) {
+                        int client = i;
+                        threads.execute(() -> {
+                            boolean last = false;
+                            for (int call = 0; !last; call++) {
+                                last = over.get();
+                                try {
+                                    answers.add(service.complete(request(client + "+" + call + "=", call),
+                                            CompletionListener.NONE));
+                                } catch (RuntimeException e) {
+                                    refusals.add(e);
+                                }
+                            }
+                        });
+                    }
+                });
+                try {
+                    new EngineTraining(new FixedRefresh(RefreshMode.IN_PLACE), new TestPlugins().registry(), policies)
+                        .run(request, observer);
+                } catch (TrainingStopped expected) {
+                    assertThat(stopAfter).isLessThan(STEPS);
+                } finally {
+                    over.set(true);
+                }
+            }
+        }
+        return answers;
+    }
+
+    @Test
+    void shouldLetEveryClientComeToItsEndAndSendLaterOnesToTheResult() throws Exception {
+        List<RuntimeException> refusals = Collections.synchronizedList(new ArrayList<>());
+        List<CompletionResult> answers = visited(STEPS + 1, refusals);
+        assertThat(refusals).isEmpty();
+        assertThat(answers).extracting(CompletionResult::weights)
+            .anyMatch(weights -> weights.startsWith("policy-"))
+            .filteredOn(weights -> weights.startsWith("weights-"))
+            .as("the last call of each, at least")
+            .hasSizeGreaterThanOrEqualTo(CLIENTS);
+    }
+
+    @Test
+    void shouldSendTheClientsOfAPausedJobToItsCheckpoint() throws Exception {
+        List<RuntimeException> refusals = Collections.synchronizedList(new ArrayList<>());
+        List<CompletionResult> answers = visited(2, refusals);
+        // a pause does not wait: who has some tokens already is told
+        assertThat(refusals).hasSizeLessThanOrEqualTo(CLIENTS)
+            .allSatisfy(refusal -> assertThat(refusal).isInstanceOfSatisfying(D3sException.class,
+                    known -> assertThat(known.code()).isEqualTo("model_closed")));
+        assertThat(answers).extracting(CompletionResult::weights)
+            .filteredOn(weights -> weights.startsWith("weights-"))
+            .hasSizeGreaterThanOrEqualTo(CLIENTS);
     }
 }

@@ -9,6 +9,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
 
+import org.jspecify.annotations.Nullable;
+
 /** Keeps what a run reports, and its checkpoints in a directory. */
 final class RecordingObserver implements TrainingObserver {
     final List<StepReport> reports = new ArrayList<>();
@@ -16,6 +18,8 @@ final class RecordingObserver implements TrainingObserver {
     private final Path directory;
     private List<String> policyNames = List.of();
     private Runnable beforeSteps = () -> {};
+    private @Nullable Path newest;
+    private boolean handsOver;
     private int stopAfter = Integer.MAX_VALUE;
     private BooleanSupplier stopWhen = () -> false;
 
@@ -74,6 +78,18 @@ final class RecordingObserver implements TrainingObserver {
     public void checkpoint(int completedSteps, Map<String, Double> metrics, CheckpointContent content)
             throws IOException {
         content.writeTo(Files.createDirectories(checkpoint(completedSteps)));
+        newest = checkpoint(completedSteps);
+    }
+
+    @Override
+    public @Nullable Path newestCheckpoint() {
+        return handsOver ? newest : null;
+    }
+
+    /** Sends the policy's clients to the newest checkpoint when the run is over. */
+    RecordingObserver handingOver() {
+        handsOver = true;
+        return this;
     }
 
     Path checkpoint(int completedSteps) {

@@ -141,12 +141,12 @@ public final class OnnxRolloutEngine implements RolloutEngine {
                 }
             }));
         }
-        await(running, generation);
+        await(running, generation::stop);
         return generation.groups();
     }
 
     /** Waits until every worker has come to rest, then reports the first failure: a real one before a cancellation. */
-    private static void await(List<Future<?>> running, Generation generation) {
+    private static void await(List<Future<?>> running, Runnable stop) {
         boolean interrupted = false;
         @Nullable
         Throwable failure = null;
@@ -158,7 +158,7 @@ public final class OnnxRolloutEngine implements RolloutEngine {
                 } catch (InterruptedException e) {
                     // The workers use memory that the caller may free next: stop them, but wait for them.
                     interrupted = true;
-                    generation.stop();
+                    stop.run();
                 } catch (ExecutionException e) {
                     Throwable cause = e.getCause();
                     if (failure == null || failure instanceof CancellationException) {
@@ -212,6 +212,25 @@ public final class OnnxRolloutEngine implements RolloutEngine {
                 workers.size(), limits, version);
         guests = opened;
         return opened;
+    }
+
+    @Override
+    public void finishServing(BooleanSupplier enough) {
+        Guests present = guests;
+        if (present == null) {
+            return;
+        }
+        OrtSession session = sessions.session(Head.SAMPLING);
+        List<Future<?>> running = new ArrayList<>();
+        for (int i = 0; i < workers.size(); i++) {
+            Guests.Visitor visitor = present.visitor(i);
+            running.add(threads.submit(() -> {
+                while (!enough.getAsBoolean() && visitor.idle(session)) {
+                    // one turn after the other
+                }
+            }));
+        }
+        await(running, present::close);
     }
 
     @Override

@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.rollout.BusyException;
+import dev.d3s.server.rollout.ServingEngine;
 import dev.d3s.server.rollout.ServingLimits;
 import dev.d3s.server.rollout.ServingListener;
 import dev.d3s.server.rollout.ServingRequest;
@@ -224,7 +225,7 @@ final class ServingQueue {
     }
 
     static RuntimeException engineClosed() {
-        return new D3sException(ErrorCategory.RESOURCES, "model_closed",
+        return new D3sException(ErrorCategory.RESOURCES, ServingEngine.MODEL_CLOSED,
                 "The model was closed while it served this request; ask again.");
     }
 }
