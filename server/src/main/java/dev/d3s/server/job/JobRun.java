@@ -145,9 +145,9 @@ final class JobRun implements TrainingObserver {
         } catch (IOException e) {
             return failure(IoFailures.exception("training", e), e);
         } catch (OutOfMemoryError e) {
-            return failure(new JobError("out_of_memory",
-                    "The server ran out of memory: use a smaller batch_size, group_size or max_tokens, or give it more "
-                            + "memory.",
+            return failure(new JobError("out_of_memory", "The server ran out of memory (" + e.getMessage()
+                    + "; Java's heap may have " + (Runtime.getRuntime().maxMemory() >> 20)
+                    + " MiB): use a smaller batch_size, group_size or max_tokens, or give it more memory.",
                     null), e);
         } catch (Throwable e) { // whatever a plugin or engine throws: the server goes on
             return failure(new JobError("internal_error", "The server failed (" + e.getClass().getSimpleName()

@@ -269,8 +269,9 @@ class JobServiceTest {
         assertFailure(() -> {
             throw new OutOfMemoryError("Java heap space");
         }, "out_of_memory",
-                "The server ran out of memory: use a smaller batch_size, group_size or max_tokens, or give it "
-                        + "more memory.");
+                "The server ran out of memory (Java heap space; Java's heap may have "
+                        + (Runtime.getRuntime().maxMemory() >> 20)
+                        + " MiB): use a smaller batch_size, group_size or max_tokens, or give it more memory.");
         assertFailure(() -> {
             throw new IllegalStateException("a bug");
         }, "internal_error", null);

@@ -1,6 +1,8 @@
 package dev.d3s.server.policy.torch;
 
 import java.io.UncheckedIOException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 import ai.djl.engine.Engine;
 import ai.djl.engine.EngineException;
@@ -12,6 +14,9 @@ import dev.d3s.spi.ErrorCategory;
 /** Starts libtorch once per process, and turns its failures into errors that say what to do. */
 final class TorchRuntime {
     private static final String ENGINE = "PyTorch";
+
+    /** In the message of its allocator. */
+    private static final Pattern WANTED = Pattern.compile("tried to allocate (\\d{1,18}) bytes");
 
     private TorchRuntime() {}
 
@@ -39,8 +44,12 @@ final class TorchRuntime {
         String message = rootMessage(failure);
         if (message.contains("not enough memory") || message.contains("can't allocate memory")
                 || message.contains("out of memory")) {
-            return new D3sException(ErrorCategory.RESOURCES, "out_of_memory",
-                    "libtorch ran out of memory: give the server more, or lower the tokens per micro-batch", failure);
+            Matcher wanted = WANTED.matcher(message);
+            String bytes = wanted.find()
+                    ? " when it asked for " + Math.ceilDiv(Long.parseLong(wanted.group(1)), 1L << 20) + " MiB more"
+                    : "";
+            return new D3sException(ErrorCategory.RESOURCES, "out_of_memory", "libtorch ran out of memory" + bytes
+                    + ": give the server more, or lower the tokens per micro-batch", failure);
         }
         return new D3sException(ErrorCategory.INTERNAL, "torch_failed", "libtorch failed: " + message, failure);
     }

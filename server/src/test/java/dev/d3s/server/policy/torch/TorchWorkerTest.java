@@ -17,9 +17,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 import ai.djl.ndarray.NDManager;
+import ai.djl.ndarray.types.Shape;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.policy.Objective;
 import dev.d3s.server.policy.OptimizerStep;
+import dev.d3s.spi.D3sException;
 
 class TorchWorkerTest {
     @TempDir
@@ -99,6 +101,29 @@ class TorchWorkerTest {
                 throw new IllegalArgumentException("mine");
             })).isInstanceOf(IllegalArgumentException.class).hasMessage("mine");
             assertThat(worker.call(() -> 7)).isEqualTo(7);
+        }
+    }
+
+    @Test
+    void shouldSayHowMuchMemoryThereIsNotAndGoOn() {
+        try (NDManager manager = TorchRuntime.newManager(); TorchWorker worker = new TorchWorker("worker", 1)) {
+            // more than a process can address
+            assertThatThrownBy(() -> worker.call(() -> manager.zeros(new Shape(1L << 46))))
+                .isInstanceOfSatisfying(D3sException.class, e -> {
+                    assertThat(e.code()).isEqualTo("out_of_memory");
+                    assertThat(e.text()).contains("when it asked for 268435456 MiB more");
+                });
+            assertThat(worker.call(() -> manager.zeros(new Shape(3)).toFloatArray())).containsExactly(0, 0, 0);
+        }
+    }
+
+    @Test
+    void shouldPassOnThatJavaHasNoMemory() {
+        try (NDManager started = TorchRuntime.newManager(); TorchWorker worker = new TorchWorker("worker", 1)) {
+            assertThat(started.isOpen()).isTrue();
+            assertThatThrownBy(() -> worker.call(() -> {
+                throw new OutOfMemoryError("mine");
+            })).isInstanceOf(OutOfMemoryError.class).hasMessage("mine");
         }
     }
 }
