@@ -36,7 +36,7 @@ public class JobTrackers implements AutoCloseable {
     private static final int STEPS_AT_ONCE = 200;
     private static final Duration LONGEST_PAUSE = Duration.ofMinutes(10);
     /** Longer than a batch can take: what is claimed is told by one server. */
-    private static final Duration CLAIM = Duration.ofMinutes(10);
+    private static final Duration CLAIM = Duration.ofMinutes(5);
     private static final Duration PATIENCE = Duration.ofDays(7);
 
     private final Stores stores;
@@ -170,7 +170,7 @@ public class JobTrackers implements AutoCloseable {
             LOG.info(e.getMessage());
             stores.trackers.told(tracker, null, -2, Set.of(), 0, false);
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            stores.trackers.release(tracker);
         } catch (IOException | RuntimeException e) {
             failed(tracker, remoteId, e);
         }
@@ -194,13 +194,9 @@ public class JobTrackers implements AutoCloseable {
     }
 
     private void failed(Tracker tracker, @Nullable String remoteId, Exception e) {
-        lock.lock();
-        try {
-            if (closed) {
-                return; // the claim runs out; nothing is wrong with the tracker
-            }
-        } finally {
-            lock.unlock();
+        if (isClosed()) {
+            stores.trackers.release(tracker); // nothing is wrong with it
+            return;
         }
         String error = String.valueOf(e.getMessage());
         long now = System.currentTimeMillis();
@@ -218,6 +214,15 @@ public class JobTrackers implements AutoCloseable {
             }
         } catch (RuntimeException stored) {
             LOG.warnf("That an integration of job %s fails could not be stored: %s", tracker.job(), stored.getMessage());
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed;
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -131,6 +131,11 @@ final class TrackerStore {
                 error, System.currentTimeMillis(), again, closed ? 1 : 0);
     }
 
+    /** A tracker that was not told after all: whoever serves next does it at once. */
+    void release(Tracker tracker) {
+        changed(tracker, "claimed_until = ? where closed = 0", 0);
+    }
+
     /** The error of a tracker that fails at this moment, and how many do. */
     @Nullable
     String trouble() {

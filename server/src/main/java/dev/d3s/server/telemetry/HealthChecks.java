@@ -22,6 +22,7 @@ import dev.d3s.server.config.ServerSettings;
  * whatever its database does: restarting it would mend nothing. What is degraded shows in the data of the check of that name and
  * takes no traffic away.
  */
+@Singleton
 final class HealthChecks {
     private HealthChecks() {}
 
