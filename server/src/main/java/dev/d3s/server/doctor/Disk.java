@@ -65,11 +65,13 @@ final class Disk {
         try {
             Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(home);
             if (permissions.contains(PosixFilePermission.OTHERS_WRITE)) {
-                return Finding.warn("home", home + " can be changed by every user of this machine", "chmod o-rwx " + home);
+                return Finding.warn("home", home + " can be changed by every user of this machine",
+                        "chmod o-rwx " + home);
             }
             if (permissions.contains(PosixFilePermission.OTHERS_READ)) {
                 return Finding.ok("home",
-                        home + "; every user of this machine can read it (chmod o-rwx " + home + " if that is not meant)");
+                        home + "; every user of this machine can read it (chmod o-rwx " + home
+                                + " if that is not meant)");
             }
             return Finding.ok("home", home.toString());
         } catch (IOException | UnsupportedOperationException e) {
@@ -107,7 +109,8 @@ final class Disk {
             }
             Arrays.sort(syncs);
             return List.of(
-                    Finding.ok("disk speed", String.format(Locale.ROOT, "%.0f MB/s written", SPEED_MEGABYTES / seconds)),
+                    Finding.ok("disk speed",
+                            String.format(Locale.ROOT, "%.0f MB/s written", SPEED_MEGABYTES / seconds)),
                     sync(syncs[SYNCS / 2]));
         } finally {
             Files.deleteIfExists(file);

@@ -37,7 +37,8 @@ final class NativeParts {
                                     "Set ONNXRUNTIME_LIBRARY_PATH to a directory with its library."));
             findings.add(cache(cache, torch));
         } catch (RuntimeException e) {
-            findings.add(Finding.fail("libtorch", String.valueOf(e.getMessage()), "See \"Start\" in server/README.md."));
+            findings
+                .add(Finding.fail("libtorch", String.valueOf(e.getMessage()), "See \"Start\" in server/README.md."));
         }
         return findings;
     }

@@ -50,7 +50,8 @@ final class Surroundings {
     List<Finding> configuration() {
         List<Finding> findings = new ArrayList<>();
         for (String mistake : configuration.mistakes()) {
-            findings.add(Finding.fail("configuration", mistake, "\"Configuration\" in server/README.md lists all settings."));
+            findings.add(Finding.fail("configuration", mistake,
+                    "\"Configuration\" in server/README.md lists all settings."));
         }
         for (String warning : configuration.warnings()) {
             findings.add(Finding.warn("configuration", warning, "Unset it if it was meant for this server."));
@@ -84,8 +85,9 @@ final class Surroundings {
     }
 
     private static Finding migrated(String name, Statement statement) throws SQLException {
-        try (ResultSet row = statement.executeQuery("select count(*), coalesce(sum(case when success then 0 else 1 end), 0) "
-                + "from flyway_schema_history where version is not null")) {
+        try (ResultSet row = statement
+            .executeQuery("select count(*), coalesce(sum(case when success then 0 else 1 end), 0) "
+                    + "from flyway_schema_history where version is not null")) {
             row.next();
             int failed = row.getInt(2);
             return failed > 0
@@ -140,8 +142,9 @@ final class Surroundings {
             if (problems.isEmpty()) {
                 usable.add(name);
             } else {
-                findings.add(Finding.warn("model " + name, problems.stream().limit(SHOWN).collect(Collectors.joining(" ")),
-                        "Jobs and completions refuse it: complete it, or move it away."));
+                findings
+                    .add(Finding.warn("model " + name, problems.stream().limit(SHOWN).collect(Collectors.joining(" ")),
+                            "Jobs and completions refuse it: complete it, or move it away."));
             }
         } catch (IOException | RuntimeException e) {
             findings.add(Finding.warn("model " + name, "cannot be read: " + e.getMessage(),
@@ -152,7 +155,9 @@ final class Surroundings {
     List<Finding> plugins() {
         List<Finding> findings = new ArrayList<>();
         Path directory = config.plugins().directory().filter(Files::isDirectory).orElse(null);
-        Duration timeout = config.plugins().timeout().isPositive() ? config.plugins().timeout() : Duration.ofSeconds(30);
+        Duration timeout = config.plugins().timeout().isPositive()
+                ? config.plugins().timeout()
+                : Duration.ofSeconds(30);
         try (PluginRegistry plugins = PluginRegistry.discover(directory, timeout, GraderModels.none(), Set.of())) {
             findings.add(Finding.ok("plugins", plugins.descriptions().size() + " found"
                     + (directory == null ? "" : ", those in " + directory + " included")));
@@ -179,8 +184,9 @@ final class Surroundings {
             findings.add(free(address, number)
                     ? Finding.ok("port", address.getHostAddress() + " port " + number + " is free")
                     : running
-                            ? Finding.ok("port", "a server of this home answers at " + address.getHostAddress() + " port "
-                                    + number)
+                            ? Finding.ok("port",
+                                    "a server of this home answers at " + address.getHostAddress() + " port "
+                                            + number)
                             : Finding.fail("port", address.getHostAddress() + " port " + number + " is taken",
                                     "End the program that listens there (ss -ltnp), or set QUARKUS_HTTP_PORT."));
         } catch (UnknownHostException | IllegalArgumentException e) {
@@ -211,7 +217,8 @@ final class Surroundings {
         if (!Files.exists(lock)) {
             return false;
         }
-        try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.WRITE); FileLock mine = channel.tryLock()) {
+        try (FileChannel channel = FileChannel.open(lock, StandardOpenOption.WRITE);
+                FileLock mine = channel.tryLock()) {
             return mine == null;
         } catch (OverlappingFileLockException e) {
             return true;

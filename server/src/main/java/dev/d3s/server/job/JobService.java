@@ -32,8 +32,8 @@ import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.selection.RecordedRollout;
 import dev.d3s.server.training.Training;
 import dev.d3s.server.training.TrainingSettings;
-import dev.d3s.spi.OutgoingRequests;
 import dev.d3s.spi.D3sException;
+import dev.d3s.spi.OutgoingRequests;
 
 /**
  * Everything one can do with jobs. Thread-safe; {@link #start} and {@link #close} belong to whoever made it.

@@ -164,7 +164,8 @@ public class JobTrackers implements AutoCloseable {
             }
             Step last = steps.isEmpty() ? null : steps.getLast();
             stores.trackers.told(tracker, remoteId, last == null ? tracker.sentStep() : last.step(),
-                    last == null ? tracker.sentNames() : last.metrics().keySet(), all ? tracker.lastEvent() : Math.max(tracker.seenEvent(), last == null ? 0 : last.event()),
+                    last == null ? tracker.sentNames() : last.metrics().keySet(),
+                    all ? tracker.lastEvent() : Math.max(tracker.seenEvent(), last == null ? 0 : last.event()),
                     all && (job.status() == JobStatus.SUCCEEDED || job.status() == JobStatus.CANCELLED));
         } catch (RunTracker.Restart e) {
             LOG.info(e.getMessage());
@@ -207,13 +208,15 @@ public class JobTrackers implements AutoCloseable {
         try {
             stores.trackers.failed(tracker, remoteId, error, now + pause, last);
             if (tracker.failures() == 0) {
-                LOG.warnf("Integration %d of job %s fails, and is tried again: %s", tracker.position(), tracker.job(), error);
+                LOG.warnf("Integration %d of job %s fails, and is tried again: %s", tracker.position(), tracker.job(),
+                        error);
                 note(tracker, Level.WARN, "cannot be told of the job, which goes on; it is tried again. " + error);
             } else if (last) {
                 note(tracker, Level.WARN, "is given up after " + PATIENCE.toDays() + " days. " + error);
             }
         } catch (RuntimeException stored) {
-            LOG.warnf("That an integration of job %s fails could not be stored: %s", tracker.job(), stored.getMessage());
+            LOG.warnf("That an integration of job %s fails could not be stored: %s", tracker.job(),
+                    stored.getMessage());
         }
     }
 

@@ -172,7 +172,8 @@ record MlflowRun(Integration.Mlflow settings, HttpClient client, OutgoingRequest
     private JsonNode checked(String path, Answer answer) throws IOException {
         if (answer.status() < 200 || answer.status() >= 300) {
             String message = answer.body().path("message").asText("");
-            throw new IOException(settings.trackingUri().getAuthority() + " answered " + path + " with " + answer.status()
+            throw new IOException(settings.trackingUri().getAuthority() + " answered " + path + " with "
+                    + answer.status()
                     + (message.isEmpty() ? "." : ": " + message.substring(0, Math.min(SHOWN, message.length()))));
         }
         return answer.body();
@@ -192,7 +193,8 @@ record MlflowRun(Integration.Mlflow settings, HttpClient client, OutgoingRequest
         if (body == null) {
             request.GET();
         } else {
-            request.header("Content-Type", "application/json").POST(HttpRequest.BodyPublishers.ofString(body.toString()));
+            request.header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(body.toString()));
         }
         HttpResponse<String> response;
         try {

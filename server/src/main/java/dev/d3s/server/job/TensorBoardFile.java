@@ -42,8 +42,9 @@ record TensorBoardFile(Path directory) implements RunTracker {
     public String add(Job job, @Nullable String remoteId, List<Step> steps) throws IOException {
         long length = remoteId == null ? 0 : Long.parseLong(remoteId);
         Files.createDirectories(directory);
-        Path file = directory.resolve("events.out.tfevents." + job.createdAt() / 1000 + "." + InetAddress.getLoopbackAddress()
-            .getHostName() + "." + job.id());
+        Path file = directory
+            .resolve("events.out.tfevents." + job.createdAt() / 1000 + "." + InetAddress.getLoopbackAddress()
+                .getHostName() + "." + job.id());
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ,
                 StandardOpenOption.WRITE)) {
             if (channel.size() < length) {

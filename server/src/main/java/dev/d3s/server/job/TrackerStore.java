@@ -66,7 +66,8 @@ final class TrackerStore {
                     + "where t.closed = 0 and t.claimed_until <= ? and j.last_event > t.seen_event "
                     + "order by t.claimed_until, t.job_id, t.position limit ?", TrackerStore::tracker, now, limit)
             .stream()
-            .filter(tracker -> changed(tracker, "claimed_until = ? where claimed_until <= ? and closed = 0", until, now))
+            .filter(tracker -> changed(tracker, "claimed_until = ? where claimed_until <= ? and closed = 0", until,
+                    now))
             .toList();
     }
 
@@ -74,7 +75,8 @@ final class TrackerStore {
     List<Step> steps(Tracker tracker, int limit) {
         Map<Integer, Map<String, Double>> metrics = new TreeMap<>();
         int from = Math.max(-1, tracker.sentStep());
-        database.list("select step, name, value from job_metric where job_id = ? and step >= ? and step < ? order by step",
+        database.list(
+                "select step, name, value from job_metric where job_id = ? and step >= ? and step < ? order by step",
                 row -> metrics.computeIfAbsent(row.getInt("step"), step -> new TreeMap<>())
                     .put(row.getString("name"), row.getDouble("value")) == null,
                 tracker.job(), from, from + limit);
@@ -127,7 +129,8 @@ final class TrackerStore {
     /** A tracker that failed, to be tried again at that time. */
     void failed(Tracker tracker, @Nullable String remoteId, String error, long again, boolean closed) {
         changed(tracker, "remote_id = ?, failures = failures + 1, last_error = ?, "
-                + "failing_since = coalesce(failing_since, ?), claimed_until = ?, closed = ? where closed = 0", remoteId,
+                + "failing_since = coalesce(failing_since, ?), claimed_until = ?, closed = ? where closed = 0",
+                remoteId,
                 error, System.currentTimeMillis(), again, closed ? 1 : 0);
     }
 
@@ -161,6 +164,7 @@ final class TrackerStore {
         return new Tracker(row.getString("job_id"), row.getInt("position"), row.getString("remote_id"),
                 row.getInt("sent_step"),
                 names == null || names.isEmpty() ? Set.of() : new TreeSet<>(Arrays.asList(names.split(","))),
-                row.getLong("seen_event"), row.getLong("last_event"), row.getInt("failures"), Database.nullableLong(row, "failing_since"));
+                row.getLong("seen_event"), row.getLong("last_event"), row.getInt("failures"),
+                Database.nullableLong(row, "failing_since"));
     }
 }

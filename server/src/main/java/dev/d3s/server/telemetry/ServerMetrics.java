@@ -69,7 +69,8 @@ public class ServerMetrics implements MeterBinder {
         timer(registry, "d3s.job.wait", "from the making of a job to its first run", figures.waits());
         timer(registry, "d3s.database.read", "queries outside transactions", figures.databaseReads());
         timer(registry, "d3s.database.write", "transactions", figures.databaseWrites());
-        gauge(registry, "d3s.event.streams", "streams", "clients that follow events", metrics -> (double) figures.followers());
+        gauge(registry, "d3s.event.streams", "streams", "clients that follow events",
+                metrics -> (double) figures.followers());
         serving(registry);
         memory(registry);
         for (PluginRegistry.Failures plugin : plugins.failures()) {
@@ -126,7 +127,8 @@ public class ServerMetrics implements MeterBinder {
     }
 
     private static void timer(MeterRegistry registry, String name, String description, Durations durations) {
-        FunctionTimer.builder(name, durations, Durations::count, total -> (double) total.nanoseconds(), TimeUnit.NANOSECONDS)
+        FunctionTimer
+            .builder(name, durations, Durations::count, total -> (double) total.nanoseconds(), TimeUnit.NANOSECONDS)
             .description(description)
             .register(registry);
     }

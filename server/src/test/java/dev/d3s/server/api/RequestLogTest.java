@@ -93,7 +93,9 @@ class RequestLogTest {
         training.failAt(1, () -> {
             throw new D3sException(ErrorCategory.EXTERNAL, "broken", "It broke on purpose.");
         });
-        String file = given().multiPart("file", "rows.jsonl", "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n".getBytes(StandardCharsets.UTF_8))
+        String file = given()
+            .multiPart("file", "rows.jsonl",
+                    "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n".getBytes(StandardCharsets.UTF_8))
             .multiPart("purpose", "fine-tune")
             .post("/v1/files")
             .then()

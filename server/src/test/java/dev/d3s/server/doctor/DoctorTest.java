@@ -117,7 +117,9 @@ class DoctorTest {
         JsonNode examined = examined(configuration(), 0);
 
         assertThat(texts(examined, "ok", "models")).singleElement().asString().startsWith("good in ");
-        assertThat(texts(examined, "warn", "model headless")).singleElement().asString().contains("tokenizer.json is missing");
+        assertThat(texts(examined, "warn", "model headless")).singleElement()
+            .asString()
+            .contains("tokenizer.json is missing");
     }
 
     @Test
@@ -137,7 +139,9 @@ class DoctorTest {
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             JsonNode examined = examined(configuration(Map.of("d3s.home", home.toString()),
                     Map.of("quarkus.http.port", String.valueOf(taken.getLocalPort()))), 1);
-            assertThat(texts(examined, "fail", "port")).singleElement().asString().contains("is taken", "QUARKUS_HTTP_PORT");
+            assertThat(texts(examined, "fail", "port")).singleElement()
+                .asString()
+                .contains("is taken", "QUARKUS_HTTP_PORT");
         }
     }
 
@@ -158,7 +162,8 @@ class DoctorTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"fpu sse2, WARN, none of", "avx2 fma, OK, bf16 gains nothing", "avx2 fma avx512f, OK, bf16 gains a little",
+    @CsvSource({"fpu sse2, WARN, none of", "avx2 fma, OK, bf16 gains nothing",
+            "avx2 fma avx512f, OK, bf16 gains a little",
             "avx2 fma avx512f avx512_bf16 amx_bf16, OK, bf16 is fast"})
     void shouldReadInstructions(String flags, Status status, String words) throws IOException {
         file("proc/cpuinfo", "processor\t: 0\nmodel name\t: A Processor\nflags\t\t: " + flags + "\n");

@@ -113,7 +113,9 @@ class JobTrackersTest {
 
     private void awaitClosed(TestServer server, Job job) {
         await(() -> server.stores.database.list("select closed from job_tracker where job_id = ?", row -> row.getInt(1),
-                job.id()).stream().allMatch(closed -> closed == 1));
+                job.id())
+            .stream()
+            .allMatch(closed -> closed == 1));
     }
 
     @Test
@@ -193,7 +195,8 @@ class JobTrackersTest {
         assertThat(mlflow.experiments).containsKey("sums");
         StubMlflow.Run run = mlflow.only();
         assertThat(run.created.path("run_name").asText()).isEqualTo("first");
-        assertThat(run.created.path("tags").toString()).contains("{\"key\":\"team\",\"value\":\"reasoning\"}", job.id());
+        assertThat(run.created.path("tags").toString()).contains("{\"key\":\"team\",\"value\":\"reasoning\"}",
+                job.id());
         assertThat(run.params).containsEntry("seed", "7")
             .containsEntry("model", "base")
             .containsEntry("reinforcement.d3s.steps", "5")
@@ -325,16 +328,19 @@ class JobTrackersTest {
     @Test
     void shouldNameEveryMistakeOfIntegrations() {
         TestServer server = server();
-        assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER, with(server.request(2), """
-                [{"type": "wandb", "wandb": {"project": "p"}}, {"type": "mlflow", "mlflow": {"tracking_url": "x"}},
-                 {"type": "mlflow", "mlflow": {"tracking_uri": "http://127.0.0.1:5000", "experiment": "", "tags": {"a": 1}}},
-                 {"type": "tensorboard", "tensorboard": {"directory": "/etc"}}, "wandb"]""")))
+        assertThatThrownBy(() -> server.jobs.create(TestServer.CALLER,
+                with(server.request(2),
+                        """
+                                [{"type": "wandb", "wandb": {"project": "p"}}, {"type": "mlflow", "mlflow": {"tracking_url": "x"}},
+                                 {"type": "mlflow", "mlflow": {"tracking_uri": "http://127.0.0.1:5000", "experiment": "", "tags": {"a": 1}}},
+                                 {"type": "tensorboard", "tensorboard": {"directory": "/etc"}}, "wandb"]""")))
             .isInstanceOfSatisfying(InvalidRequestException.class,
                     e -> assertThat(e.mistakes()).extracting(Mistake::param)
                         .containsExactlyInAnyOrder("integrations[0].type", "integrations[1].mlflow.tracking_url",
                                 "integrations[1].mlflow.tracking_uri", "integrations[2].mlflow.tracking_uri",
                                 "integrations[2].mlflow.experiment", "integrations[2].mlflow.tags",
                                 "integrations[3].tensorboard.directory", "integrations[4].type"))
-            .hasMessageContaining("\"wandb\" but must be tensorboard or mlflow: this server does not report to Weights");
+            .hasMessageContaining(
+                    "\"wandb\" but must be tensorboard or mlflow: this server does not report to Weights");
     }
 }

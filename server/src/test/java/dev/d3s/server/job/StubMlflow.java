@@ -100,7 +100,8 @@ final class StubMlflow implements AutoCloseable {
                         run.metrics.add(logged);
                     }
                 }
-                body.path("params").forEach(param -> run.params.put(param.path("key").asText(), param.path("value").asText()));
+                body.path("params")
+                    .forEach(param -> run.params.put(param.path("key").asText(), param.path("value").asText()));
                 yield Answer.json("{}");
             }
             case "runs/update" -> {

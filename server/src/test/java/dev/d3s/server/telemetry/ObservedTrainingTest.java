@@ -53,7 +53,8 @@ class ObservedTrainingTest {
     private TrainingRequest request(@Nullable Path resumeFrom) {
         return new TrainingRequest(7, directory, directory, null, resumeFrom, new SupervisedSettings(2, 4, 8,
                 PolicySettings.DEFAULT, new OptimizerSettings(1e-3, OptimizerSettings.Decay.CONSTANT, 0, 0, 0, 1,
-                        0.9, 0.999, 1e-8), new EvaluationSettings(0, 1), CheckpointSettings.every(0),
+                        0.9, 0.999, 1e-8),
+                new EvaluationSettings(0, 1), CheckpointSettings.every(0),
                 null));
     }
 
@@ -145,7 +146,8 @@ class ObservedTrainingTest {
             .containsExactly(0L, 1L);
         assertThat(spans("update")).hasSize(2)
             .allSatisfy(
-                    update -> assertThat(update.getEndEpochNanos() - update.getStartEpochNanos()).isEqualTo(750_000_000));
+                    update -> assertThat(update.getEndEpochNanos() - update.getStartEpochNanos())
+                        .isEqualTo(750_000_000));
         assertThat(spans("eval")).extracting(SpanData::getParentSpanId)
             .containsExactlyElementsOf(steps.stream().map(SpanData::getSpanId).toList());
         SpanData checkpoint = spans("checkpoint").getFirst();
