@@ -77,9 +77,8 @@ class RestartIT {
         return steps;
     }
 
-    /** Resumes a job and follows it to its end, which is success after every step. */
-    private static void resumeToTheEnd(ServerProcess server, String id, String lastEvent, int steps) throws Exception {
-        server.post("/v1/fine_tuning/jobs/" + id + "/resume", NOTHING);
+    /** Follows a job to its end, which is success after every step. */
+    private static void followToTheEnd(ServerProcess server, String id, String lastEvent, int steps) throws Exception {
         checkSuccess(server, id, server.follow(id, lastEvent, event -> false), steps);
     }
 
@@ -100,7 +99,7 @@ class RestartIT {
     }
 
     @Test
-    void shouldFindEverythingAfterAKillAndFinishTheJob() throws Exception {
+    void shouldGoOnAfterAKillAndFinishTheJob() throws Exception {
         int steps = 300;
         String id;
         List<Event> before;
@@ -112,22 +111,21 @@ class RestartIT {
         assertThat(before.getLast().message()).startsWith("Checkpoint after 40 steps");
 
         try (ServerProcess server = new ServerProcess(home)) {
-            JsonNode job = server.job(id);
-            assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("paused");
-            assertThat(job.path("error").path("code").asText()).isEqualTo("interrupted");
-            assertThat(job.path("error").path("message").asText()).contains("/v1/fine_tuning/jobs/" + id + "/resume");
-            List<Integer> stored = steps(server, id);
-            assertThat(stored).startsWith(-1, 0, 1).contains(39).doesNotHaveDuplicates();
-            assertThat(checkpoints(server, id)).contains(40, 20);
-            List<Event> events = server.follow(id, null, event -> event.message().contains("interrupted by a restart"));
+            List<Event> events = server.follow(id, null,
+                    event -> event.message().startsWith("The job goes on after step"));
             assertThat(events).extracting(Event::id).startsWith(before.stream().map(Event::id).toArray(String[]::new));
+            assertThat(events).extracting(Event::message)
+                .contains(
+                        "The job was interrupted by a restart of the server; it is queued again and goes on after its last "
+                                + "checkpoint.");
+            assertThat(checkpoints(server, id)).contains(40, 20);
 
-            resumeToTheEnd(server, id, events.getLast().id(), steps);
+            followToTheEnd(server, id, events.getLast().id(), steps);
         }
     }
 
     @Test
-    void shouldPauseTheRunningJobWhenTerminated() throws Exception {
+    void shouldQueueTheRunningJobAgainWhenTerminated() throws Exception {
         String id;
         try (ServerProcess server = new ServerProcess(home)) {
             id = create(server, job(server, 1_000_000, 0));
@@ -135,15 +133,16 @@ class RestartIT {
             assertThat(server.terminate(Duration.ofSeconds(30))).as(server.log()).isTrue();
         }
         try (ServerProcess server = new ServerProcess(home)) {
-            JsonNode job = server.job(id);
-            assertThat(job.path("status").asText()).as(job.toString()).isEqualTo("paused");
             List<Event> events = server.follow(id, null,
-                    event -> event.message().startsWith("The job was interrupted because the server stopped"));
-            assertThat(events.getLast().message()).contains("resume it with POST");
-            List<Integer> steps = steps(server, id);
-            assertThat(checkpoints(server, id)).as("of its last step").containsExactly(steps.getLast() + 1);
-            assertThat(server.post("/v1/fine_tuning/jobs/" + id + "/cancel", NOTHING).path("status").asText())
-                .isEqualTo("cancelled");
+                    event -> event.message().startsWith("The job goes on after step"));
+            assertThat(events).extracting(Event::message)
+                .contains("The server stopped: the job is queued again, and goes on after its last checkpoint.");
+            int goesOn = Integer.parseInt(events.getLast().message().replaceAll("\\D", ""));
+            assertThat(goesOn).isGreaterThanOrEqualTo(4);
+            assertThat(checkpoints(server, id)).as("of its last step").contains(goesOn);
+            server.post("/v1/fine_tuning/jobs/" + id + "/cancel", NOTHING);
+            server.follow(id, null, event -> false);
+            assertThat(server.job(id).path("status").asText()).isEqualTo("cancelled");
         }
     }
 

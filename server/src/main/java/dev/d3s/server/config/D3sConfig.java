@@ -25,6 +25,18 @@ public interface D3sConfig {
     @WithDefault("${user.home}/.d3s")
     Path home();
 
+    /** How jobs share the machine. */
+    Jobs jobs();
+
+    /** What an organization may take. */
+    Limits limits();
+
+    /** This server among those that share its database. */
+    Cluster cluster();
+
+    /** The database that several servers can share. */
+    Datasource datasource();
+
     /** Base models. */
     Models models();
 
@@ -100,6 +112,61 @@ public interface D3sConfig {
         /** How long its entries are kept. */
         @WithDefault("P365D")
         Duration retention();
+    }
+
+    /** How jobs share the machine. */
+    interface Jobs {
+        /** Jobs that run at once where memory allows; each has its part of the processors. */
+        @WithDefault("1")
+        int concurrent();
+
+        /** Half of what an organization has used is forgotten after this long; whoever has used least is next. */
+        @WithDefault("PT24H")
+        Duration halfLife();
+    }
+
+    /** What an organization may take. */
+    interface Limits {
+        /** Bytes of an organization's files and checkpoints, with a unit: {@code 500G,acme:2T}; no limit when absent. */
+        Optional<List<String>> disk();
+
+        /** Jobs of an organization that may wait: {@code 100} for each, {@code 100,acme:500} with another for one; no limit when absent. */
+        Optional<List<String>> queuedJobs();
+
+        /** Jobs of an organization that may run, on all servers together; no limit when absent. */
+        Optional<List<String>> runningJobs();
+
+        /** Tokens that an organization's jobs may train on in a day of UTC: beyond, they wait; no limit when absent. */
+        Optional<List<String>> tokensADay();
+    }
+
+    /** This server among those that share its database. */
+    interface Cluster {
+        /** A server that runs a job says so this often; after four silent ones its jobs go to others. */
+        @WithDefault("PT10S")
+        Duration heartbeat();
+
+        /** Name of this server among those that share its database; the machine's name when absent. */
+        Optional<String> name();
+    }
+
+    /** The database that several servers can share. */
+    interface Datasource {
+        /** Most connections to PostgreSQL at a time. */
+        @WithDefault("16")
+        int connections();
+
+        /** The password for it; none when absent. */
+        Optional<String> password();
+
+        /**
+         * Address of a PostgreSQL database, {@code jdbc:postgresql://host:5432/d3s}, which several servers can share;
+         * {@code d3s.db} in {@code d3s.home} (SQLite) when absent.
+         */
+        Optional<String> url();
+
+        /** Who the server is there; none when absent. */
+        Optional<String> username();
     }
 
     /** Base models. */
@@ -220,10 +287,39 @@ public interface D3sConfig {
         Duration patience();
     }
 
+    /** Whose job is next. */
+    default QueueSettings toQueue() {
+        SettingsCheck check = new SettingsCheck();
+        QueueSettings queue = check.part(
+                () -> new QueueSettings(jobs().concurrent(), jobs().halfLife(),
+                        check.part(() -> OrganizationLimit.of("d3s.limits.queued-jobs",
+                                limits().queuedJobs()), OrganizationLimit.NONE),
+                        check.part(() -> OrganizationLimit.of("d3s.limits.running-jobs",
+                                limits().runningJobs()), OrganizationLimit.NONE),
+                        check.part(() -> OrganizationLimit.of("d3s.limits.tokens-a-day",
+                                limits().tokensADay()), OrganizationLimit.NONE),
+                        check.part(() -> OrganizationLimit.of("d3s.limits.disk",
+                                limits().disk()), OrganizationLimit.NONE)),
+                QueueSettings.DEFAULT);
+        check.orThrow();
+        return queue;
+    }
+
     /** What clients may take. */
     default ServingSettings toServing() {
         return new ServingSettings(serving().slots(), serving().memory().asLongValue(), serving().queue(),
                 serving().share());
+    }
+
+    /** This server among others. */
+    default ClusterSettings toCluster() {
+        return new ClusterSettings(cluster().name().orElseGet(ClusterSettings::machine), cluster().heartbeat());
+    }
+
+    /** Where rows are stored. */
+    default DatasourceSettings toDatasource() {
+        return new DatasourceSettings(datasource().url().orElse(null), datasource().username().orElse(null),
+                datasource().password().orElse(null), datasource().connections());
     }
 
     /** Whom to tell of jobs that have ended. */
@@ -267,6 +363,9 @@ public interface D3sConfig {
     default void check(SettingsCheck check) {
         check.part(this::toSettings, null);
         check.part(this::toServing, null);
+        check.part(this::toCluster, null);
+        check.part(this::toQueue, null);
+        check.part(this::toDatasource, null);
         check.part(this::toWebhooks, null);
         check.part(this::toAccess, null);
     }

@@ -18,6 +18,18 @@ final class ServerSettingsProducer {
 
     @Produces
     @Singleton
+    static QueueSettings queue(D3sConfig config) {
+        return config.toQueue();
+    }
+
+    @Produces
+    @Singleton
+    static ClusterSettings cluster(D3sConfig config) {
+        return config.toCluster();
+    }
+
+    @Produces
+    @Singleton
     static ServingSettings serving(D3sConfig config) {
         return config.toServing();
     }

@@ -126,7 +126,8 @@ final class Checkpoints {
 
     /** Deletes what the newest checkpoint makes superfluous. */
     private void retire(RunRecord record, Job job) {
-        List<Checkpoint> old = superfluous(stores.checkpoints.latestFirst(job.id()), job.spec().settings().checkpoints())
+        List<Checkpoint> old = superfluous(stores.checkpoints.latestFirst(job.id()),
+                job.spec().settings().checkpoints())
             .stream()
             .filter(checkpoint -> !models.needed(checkpoint.model()))
             .toList();

@@ -2,52 +2,65 @@ package dev.d3s.server.job;
 
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.evaluation.ModelEvaluation;
 
 /**
- * Runs queued evaluations one after the other, oldest first, on one platform thread, beside jobs. Closed by
- * {@link EvalService}.
+ * Runs queued evaluations one after the other, oldest first, on one platform thread, beside jobs, each while it holds a permit;
+ * takes over those of servers that are gone. Closed by {@link EvalService}.
  */
-final class EvalQueue implements AutoCloseable {
+final class EvalQueue implements AutoCloseable, Permits.Work {
     private static final Logger LOG = Logger.getLogger(EvalQueue.class);
-    private static final int SECONDS_BETWEEN_LOOKS = 10;
-    private static final Duration TIME_TO_STOP = Duration.ofSeconds(30);
+    private static final Duration TIME_TO_STOP = Duration.ofSeconds(25);
+    private static final Duration BETWEEN_OFFERS = Duration.ofSeconds(10);
 
+    private final Stores stores;
     private final EvalStore store;
     private final ModelCatalog models;
     private final FileService files;
     private final ModelEvaluation evaluation;
-    private final Semaphore work = new Semaphore(0);
+    private final ClusterSettings cluster;
+    private final DatabaseClock clock;
+    private final Permits permits;
+    private final Watch watch = new Watch("d3s-watch-evals", BETWEEN_OFFERS, this::look);
     private final ReentrantLock lock = new ReentrantLock();
-    private final Thread thread = Thread.ofPlatform().name("d3s-evals").daemon().unstarted(this::runEvals);
+    private final Condition changed = lock.newCondition();
     private volatile boolean closed;
-    private volatile @Nullable EvalRun running;
+    private @Nullable EvalRun running;
 
-    EvalQueue(EvalStore store, ModelCatalog models, FileService files, ModelEvaluation evaluation) {
-        this.store = store;
+    EvalQueue(Stores stores, ModelCatalog models, FileService files, ModelEvaluation evaluation,
+            ClusterSettings cluster) {
+        this.stores = stores;
+        this.store = stores.evals;
         this.models = models;
         this.files = files;
         this.evaluation = evaluation;
+        this.cluster = cluster;
+        this.clock = new DatabaseClock(stores.database);
+        this.permits = new Permits(stores.database, "eval_permit", cluster, clock, "d3s-evals", 1, this);
     }
 
+    /** Queues again what a former process of this name left running, then begins to run evaluations. */
     void start() {
-        thread.start();
-        wake();
+        clock.refresh();
+        permits.forget();
+        store.recover(stores.database.shared() ? cluster.name() : null);
+        permits.start();
+        watch.start();
     }
 
     /** There may be a queued evaluation. */
     void wake() {
-        work.release();
+        permits.offer();
     }
 
-    /** Ends the run of an evaluation, if it has one. */
+    /** Ends the run of an evaluation, if it has one here. */
     void stop(String eval) {
         lock.lock();
         try {
@@ -60,71 +73,90 @@ final class EvalQueue implements AutoCloseable {
         }
     }
 
-    /** Lets the running evaluation wait for the next start of the server. */
+    /** Lets the running evaluation wait for another server, or the next start of this one. */
     @Override
     public void close() {
         closed = true;
-        EvalRun run = running;
-        if (run != null) {
-            run.stop();
-        }
-        wake();
+        watch.close();
+        long nanos = TIME_TO_STOP.toNanos();
+        lock.lock();
         try {
-            if (thread.isAlive() && !thread.join(TIME_TO_STOP)) {
+            EvalRun run = running;
+            if (run != null) {
+                run.stop();
+            }
+            while (running != null && nanos > 0) {
+                nanos = changed.awaitNanos(nanos);
+            }
+            if (running != null) {
                 LOG.warnf("The running evaluation did not stop within %s; the next start goes on with it.",
                         TIME_TO_STOP);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        } finally {
+            lock.unlock();
         }
+        permits.close();
     }
 
-    private void runEvals() {
-        while (!closed) {
-            try {
-                if (work.tryAcquire(SECONDS_BETWEEN_LOOKS, TimeUnit.SECONDS)) {
-                    work.drainPermits();
-                }
-                while (!closed && runNext()) {
-                    // one after the other
-                }
-            } catch (InterruptedException e) {
-                return;
-            } catch (RuntimeException e) {
-                LOG.error("The queue of evaluations failed at its next one; it tries again.", e);
-            }
-        }
+    @Override
+    public boolean waiting() {
+        return store.anyQueued();
     }
 
-    /** @return whether there was one */
-    private boolean runNext() {
-        Optional<Eval> next = store.nextQueued();
-        if (next.isEmpty()) {
-            return false;
+    @Override
+    public Permits.Taken take(String permit) {
+        if (closed) {
+            return Permits.Taken.LATER;
         }
-        EvalRun run = claim(next.get());
+        EvalRun run = claim(permit);
         if (run == null) {
-            return true;
+            return store.anyQueued() ? Permits.Taken.LATER : Permits.Taken.NOTHING;
         }
         try {
             if (closed) {
                 run.stop();
             }
+            permits.offer(); // to whoever else has a thread
             run.run(evaluation, models, files);
         } finally {
-            running = null;
+            lock.lock();
+            try {
+                running = null;
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
         }
-        return true;
+        return Permits.Taken.RAN;
     }
 
     /** Under the lock, so that whoever ends the evaluation also finds its run. */
-    private @Nullable EvalRun claim(Eval queued) {
+    private @Nullable EvalRun claim(String permit) {
         lock.lock();
         try {
-            running = store.claim(queued).map(eval -> new EvalRun(eval, store)).orElse(null);
+            Optional<Eval> next = store.claim(cluster.name(), permit);
+            running = next.map(eval -> new EvalRun(eval, store)).orElse(null);
             return running;
         } finally {
             lock.unlock();
         }
+    }
+
+    @Override
+    public void orphaned(String permit) {
+        store.recoverHeld(permit);
+    }
+
+    /** Its next write tells the run that it is over. */
+    @Override
+    public void lost(String permit) {
+        LOG.warnf("This server was taken for gone: its evaluation goes on elsewhere.");
+    }
+
+    private void look() {
+        permits.offer();
+        clock.refresh();
     }
 }

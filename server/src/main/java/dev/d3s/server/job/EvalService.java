@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.evaluation.ModelEvaluation;
 import dev.d3s.server.plugin.PluginRegistry;
@@ -34,21 +35,20 @@ public class EvalService implements AutoCloseable {
 
     @Inject
     EvalService(Stores stores, ModelCatalog models, FileService files, ModelEvaluation evaluation,
-            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks) {
+            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks, ClusterSettings cluster) {
         this.stores = stores;
         this.plugins = plugins;
         this.checks = new JobService.Checks(models, files, modelChecks, datasetChecks,
                 (model, settings, lengths, wishes) -> Optional.empty(), new OutgoingRequests((host, port) -> false));
-        this.queue = new EvalQueue(stores.evals, models, files, evaluation);
+        this.queue = new EvalQueue(stores, models, files, evaluation, cluster);
     }
 
     /** Queues again what a former process left running, then begins to run queued evaluations. */
     public void start() {
-        stores.evals.requeue();
         queue.start();
     }
 
-    /** Stops the running evaluation; it goes on at the next start. */
+    /** Stops the running evaluation; it waits for another server, or the next start. */
     @Override
     public void close() {
         queue.close();

@@ -78,24 +78,54 @@ final class EvalStore {
         return database.list("select * from eval where status in ('queued', 'running') order by id", this::eval);
     }
 
-    /** The oldest queued evaluation. */
-    Optional<Eval> nextQueued() {
-        return database.one("select * from eval where status = 'queued' order by id limit 1", this::eval);
+    boolean anyQueued() {
+        return !database.list("select id from eval where status = 'queued' limit 1", row -> row.getString(1))
+            .isEmpty();
     }
 
-    /** What the last process left running waits again: it goes on after the rows that are stored. */
-    void requeue() {
+    /**
+     * What a server that is gone left running waits again: it goes on after the rows that are stored.
+     *
+     * @param server that ran it; {@code null} for any
+     */
+    void recover(@Nullable String server) {
+        database.change(connection -> {
+            String update = "update eval set status = 'queued', permit = null where status = 'running'";
+            if (server == null) {
+                Database.execute(connection, update);
+            } else {
+                Database.execute(connection, update + " and server = ?", server);
+            }
+        });
+    }
+
+    /** The same for what lives under a permit. */
+    void recoverHeld(String permit) {
         database.change(connection -> Database.execute(connection,
-                "update eval set status = 'queued' where status = 'running'"));
+                "update eval set status = 'queued', permit = null where status = 'running' and permit = ?", permit));
     }
 
-    /** Begins a run: the evaluation is running and its epoch one higher, unless someone was faster. */
-    Optional<Eval> claim(Eval queued) {
-        boolean claimed = database.transaction(connection -> Database.execute(connection,
-                "update eval set status = 'running', epoch = epoch + 1, started_at = coalesce(started_at, ?) "
-                        + "where id = ? and epoch = ? and status = 'queued'",
-                System.currentTimeMillis(), queued.id(), queued.epoch()) > 0);
-        return claimed ? eval(queued.id()) : Optional.empty();
+    /**
+     * Begins a run of the oldest queued evaluation: it is running and its epoch one higher.
+     *
+     * @param server that runs it
+     * @param permit under which
+     */
+    Optional<Eval> claim(String server, String permit) {
+        Optional<String> claimed = database.transaction(connection -> {
+            List<String> next = Database.list(connection,
+                    "select id from eval where status = 'queued' order by id limit 1" + database.forUpdate(),
+                    row -> row.getString(1));
+            if (next.isEmpty()) {
+                return Optional.empty();
+            }
+            int rows = Database.execute(connection,
+                    "update eval set status = 'running', epoch = epoch + 1, server = ?, permit = ?, "
+                            + "started_at = coalesce(started_at, ?) where id = ? and status = 'queued'",
+                    server, permit, System.currentTimeMillis(), next.getFirst());
+            return rows == 0 ? Optional.empty() : Optional.of(next.getFirst());
+        });
+        return claimed.flatMap(this::eval);
     }
 
     /**

@@ -3,8 +3,11 @@ package dev.d3s.server.job;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
 
@@ -15,6 +18,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 /** The event logs of jobs, or of models: one table holds the logs, the other one's rows count their events. Thread-safe. */
 final class EventStore {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final int IDS_AT_ONCE = 200;
 
     private final Database database;
     private final String owner;
@@ -44,6 +48,18 @@ final class EventStore {
     /** Oldest first. */
     List<JobEvent> oldestAfter(String id, long sequence, int limit) {
         return database.list(select("sequence > ? order by sequence limit ?"), this::event, id, sequence, limit);
+    }
+
+    /** The newest event's number of each of them. */
+    Map<String, Long> newest(List<String> ids) {
+        Map<String, Long> newest = new HashMap<>();
+        for (int from = 0; from < ids.size(); from += IDS_AT_ONCE) {
+            List<String> some = ids.subList(from, Math.min(from + IDS_AT_ONCE, ids.size()));
+            database.list("select id, last_event from " + owner + " where id in ("
+                    + String.join(", ", Collections.nCopies(some.size(), "?")) + ")",
+                    row -> newest.put(row.getString(1), row.getLong(2)), some.toArray());
+        }
+        return newest;
     }
 
     private String select(String which) {

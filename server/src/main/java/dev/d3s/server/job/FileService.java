@@ -26,20 +26,24 @@ public class FileService {
     private final Stores stores;
     private final Path directory;
     private final @Nullable Path dataDirectory;
+    private final DiskUse disk;
 
     @Inject
-    FileService(Stores stores, ServerSettings settings) {
+    FileService(Stores stores, ServerSettings settings, DiskUse disk) {
         this.stores = stores;
         this.directory = settings.filesDirectory();
         this.dataDirectory = settings.dataDirectory();
+        this.disk = disk;
     }
 
     /**
      * Takes over an upload.
      *
      * @param upload where it was streamed to; on the same disk it is moved, else copied
+     * @throws LimitReachedException when the caller's organization has too much on the disk
      */
     public UploadedFile add(Caller caller, Path upload, String filename, String purpose) {
+        disk.require(caller.organization(), size(upload));
         String id = stores.identifiers.next("file");
         Path temporary = directory.resolve("." + id + ".tmp");
         try {
@@ -58,6 +62,14 @@ public class FileService {
             }
         } catch (IOException e) {
             throw IoFailures.exception("storing the file '" + filename + "'", e);
+        }
+    }
+
+    private static long size(Path upload) {
+        try {
+            return Files.size(upload);
+        } catch (IOException e) {
+            throw IoFailures.exception("storing a file", e);
         }
     }
 

@@ -71,6 +71,14 @@ final class FileStore {
                 FileStore::file, arguments.toArray());
     }
 
+    /** Of all of an organization's files. */
+    long bytes(String organization) {
+        return database
+            .one("select coalesce(sum(bytes), 0) from uploaded_file where organization = ?", row -> row.getLong(1),
+                    organization)
+            .orElse(0L);
+    }
+
     private static UploadedFile file(ResultSet row) throws SQLException {
         return new UploadedFile(row.getString("id"), row.getString("organization"), row.getString("filename"),
                 row.getString("purpose"), row.getLong("bytes"), row.getLong("created_at"));

@@ -141,7 +141,8 @@ final class FileValidation implements AutoCloseable {
         Runnable result;
         try {
             JobSpecReader.Planned planned = readers.apply(unchecked.organization()).plan(unchecked.request());
-            result = () -> store.succeeded(job, planned.spec(), "The files are checked. " + queued(planned));
+            result = () -> store.succeeded(job, planned.spec(), JobDemand.of(planned),
+                    "The files are checked. " + queued(planned));
         } catch (InvalidRequestException e) {
             result = failure(job, error(e));
         } catch (D3sException e) {

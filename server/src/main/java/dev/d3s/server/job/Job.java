@@ -14,13 +14,15 @@ import org.jspecify.annotations.Nullable;
  * @param lastStepAt when the last step was stored
  * @param trainedTokens tokens with a loss term so far
  * @param fineTunedModel id of the resulting model
+ * @param server who runs it, or ran it last
+ * @param permit under which its run lives
  * @param modelStep the checkpoint that is the resulting model; {@code null} before the end, and once it was deleted
  */
 public record Job(String id, String organization, long createdAt, JobStatus status, JobSpec spec, long epoch,
         int completedSteps, @Nullable Long runStartedAt, int runFirstStep, @Nullable Long lastStepAt,
         @Nullable Long finishedAt,
         @Nullable Long trainedTokens, @Nullable String fineTunedModel, @Nullable Integer modelStep,
-        @Nullable JobError error) {
+        @Nullable JobError error, @Nullable String server, @Nullable String permit) {
     /** Why a job failed. */
     public record JobError(String code, String message, @Nullable String param) {}
 

@@ -2,18 +2,17 @@ package dev.d3s.server.job;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
 
 import jakarta.enterprise.event.Observes;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
-import org.flywaydb.core.Flyway;
-import org.jspecify.annotations.Nullable;
-
+import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
@@ -24,7 +23,9 @@ import io.quarkus.runtime.StartupEvent;
 @Singleton
 class JobLifecycle {
     private final ServerSettings settings;
-    private final Flyway flyway;
+    private final ClusterSettings cluster;
+    private final Stores stores;
+    private final Migrations migrations;
     private final JobService jobs;
     private final ModelRegistry models;
     private final EvalService evals;
@@ -32,13 +33,16 @@ class JobLifecycle {
     private final KeyService keys;
     private final AuditService audit;
     private final JobTrackers trackers;
-    private @Nullable FileChannel lock;
+    private final List<FileChannel> locks = new ArrayList<>();
 
     @Inject
-    JobLifecycle(ServerSettings settings, Flyway flyway, JobService jobs, ModelRegistry models, EvalService evals,
-            WebhookDelivery webhooks, JobTrackers trackers, KeyService keys, AuditService audit) {
+    JobLifecycle(ServerSettings settings, ClusterSettings cluster, Stores stores, Migrations migrations,
+            JobService jobs, ModelRegistry models, EvalService evals, WebhookDelivery webhooks, JobTrackers trackers,
+            KeyService keys, AuditService audit) {
         this.settings = settings;
-        this.flyway = flyway;
+        this.cluster = cluster;
+        this.stores = stores;
+        this.migrations = migrations;
         this.jobs = jobs;
         this.models = models;
         this.evals = evals;
@@ -53,19 +57,19 @@ class JobLifecycle {
         try {
             Files.createDirectories(settings.filesDirectory());
             Files.createDirectories(settings.modelsDirectory());
-            FileChannel channel = FileChannel.open(home.resolve("lock"), StandardOpenOption.CREATE,
-                    StandardOpenOption.WRITE);
-            FileLock mine = channel.tryLock();
-            if (mine == null) {
-                channel.close();
-                throw new D3sException(ErrorCategory.USER, "home_in_use", "Another server uses " + home
-                        + ": stop it, or give this one a directory of its own with -Dd3s.home=...");
+            boolean shared = stores.database.shared();
+            // alone with the home, or one of those that share it
+            lock(home.resolve("lock"), shared, "Another server uses " + home
+                    + ": stop it, or give this one a directory of its own with -Dd3s.home=...");
+            if (shared) {
+                lock(home.resolve("lock-" + cluster.name().replaceAll("[^A-Za-z0-9._-]", "_")), false,
+                        "Another server on " + home + " is called " + cluster.name()
+                                + ": give this one a name of its own with -Dd3s.cluster.name=...");
             }
-            lock = channel;
         } catch (IOException e) {
             throw IoFailures.exception("opening the server's home " + home, e);
         }
-        flyway.migrate();
+        migrations.migrate();
         keys.start();
         audit.start();
         webhooks.start();
@@ -75,14 +79,24 @@ class JobLifecycle {
         evals.start();
     }
 
-    void stop(@Observes ShutdownEvent event) throws IOException {
+    private void lock(Path file, boolean shared, String otherwise) throws IOException {
+        FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ,
+                StandardOpenOption.WRITE);
+        locks.add(channel);
+        if (channel.tryLock(0, Long.MAX_VALUE, shared) == null) {
+            throw new D3sException(ErrorCategory.USER, "home_in_use", otherwise);
+        }
+    }
+
+    void stop(@Observes ShutdownEvent event) throws IOException, InterruptedException {
         models.close();
-        evals.close();
+        Thread evaluations = Thread.ofVirtual().start(evals::close);
         jobs.close();
+        evaluations.join();
         webhooks.close();
         audit.close();
         trackers.close();
-        if (lock != null) {
+        for (FileChannel lock : locks) {
             lock.close();
         }
     }

@@ -20,4 +20,9 @@ public interface JobPlans {
      * @return empty when nothing is planned and the engines choose for themselves
      */
     Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths, EngineWishes wishes);
+
+    /** Bytes of this machine for all jobs that run at once; 0 when nothing bounds them. */
+    default long memory() {
+        return 0;
+    }
 }

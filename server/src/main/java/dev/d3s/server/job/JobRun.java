@@ -3,6 +3,7 @@ package dev.d3s.server.job;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
@@ -46,6 +47,7 @@ final class JobRun implements TrainingObserver {
     private final FileService files;
     private final String model;
     private final AtomicReference<@Nullable Stop> stop = new AtomicReference<>();
+    private volatile boolean lost;
     private int lastCheckpoint = -1;
 
     JobRun(Job job, Stores stores, ModelCatalog models, FileService files, EventSignal signal) {
@@ -61,7 +63,16 @@ final class JobRun implements TrainingObserver {
 
     /** Why a run should end early; the strongest wish wins. */
     enum Stop {
-        SHUTDOWN, PAUSE, CANCEL
+        LIMIT, SHUTDOWN, PAUSE, CANCEL;
+
+        /** As stored. */
+        String key() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+
+        static @Nullable Stop of(@Nullable String key) {
+            return key == null ? null : valueOf(key.toUpperCase(Locale.ROOT));
+        }
     }
 
     Job job() {
@@ -73,13 +84,16 @@ final class JobRun implements TrainingObserver {
                 (now, wish) -> now == null || (wish != null && wish.compareTo(now) > 0) ? wish : now);
     }
 
-    void run(Training training, @Nullable Checkpoint resumeFrom) {
+    /** The job was taken from this run: it ends as soon as it asks, and writes nothing more. */
+    void abandon() {
+        lost = true;
+    }
+
+    void run(Training training) {
         // every line that this thread logs says whose run it is
         context().forEach(MDC::put);
-        MDC.put(STEP, resumeFrom == null ? 0 : resumeFrom.step());
-        LOG.infof("Job %s runs, from step %d.", job.id(), resumeFrom == null ? 0 : resumeFrom.step());
         try {
-            runToTheEnd(training, resumeFrom);
+            runToTheEnd(training);
             LOG.infof("Job %s has stopped running.", job.id());
         } finally {
             context().keySet().forEach(MDC::remove);
@@ -87,8 +101,8 @@ final class JobRun implements TrainingObserver {
         }
     }
 
-    private void runToTheEnd(Training training, @Nullable Checkpoint resumeFrom) {
-        Runnable end = outcome(training, resumeFrom);
+    private void runToTheEnd(Training training) {
+        Runnable end = outcome(training);
         for (int attempt = 1;; attempt++) {
             try {
                 end.run();
@@ -101,7 +115,7 @@ final class JobRun implements TrainingObserver {
                 // a full disk may need a moment until what this run had half written is gone
                 boolean waits = e.code().equals(DiskSpace.DISK_FULL) && stop.get() != Stop.SHUTDOWN;
                 if (attempt >= ATTEMPTS_TO_RECORD_THE_END && !waits) {
-                    LOG.errorf(e, "How job %s ended could not be stored; it is marked interrupted at the next start.",
+                    LOG.errorf(e, "How job %s ended could not be stored; it is queued again when the database is back.",
                             job.id());
                     return;
                 }
@@ -111,10 +125,16 @@ final class JobRun implements TrainingObserver {
     }
 
     /** Trains, and returns what has to be stored about the end. */
-    private Runnable outcome(Training training, @Nullable Checkpoint resumeFrom) {
-        lastCheckpoint = resumeFrom == null ? -1 : resumeFrom.step();
+    private Runnable outcome(Training training) {
         try {
             checkpoints.clean(job);
+            Checkpoint resumeFrom = checkpoints.resumable(job);
+            lastCheckpoint = resumeFrom == null ? -1 : resumeFrom.step();
+            int firstStep = resumeFrom == null ? 0 : resumeFrom.step();
+            MDC.put(STEP, firstStep);
+            LOG.infof("Job %s runs, from step %d.", job.id(), firstStep);
+            record.begin(firstStep);
+            signal.raise();
             TrainingTotals totals = training.run(request(resumeFrom), this);
             if (lastCheckpoint < 0) {
                 throw new D3sException(ErrorCategory.INTERNAL, "no_checkpoint",
@@ -131,8 +151,12 @@ final class JobRun implements TrainingObserver {
                 case CANCEL -> record::cancelled;
                 case PAUSE -> () -> record.paused(Level.INFO,
                         "The job is paused; " + howToResume(job.id()) + repeated(e));
-                case SHUTDOWN -> () -> record.paused(Level.WARN,
-                        "The job was interrupted because the server stopped; " + howToResume(job.id()) + repeated(e));
+                case LIMIT -> () -> record.requeued(
+                        "The organization has had its tokens of the day: the job is queued again, and goes on after its last "
+                                + "checkpoint." + repeated(e));
+                case SHUTDOWN -> () -> record.requeued(
+                        "The server stopped: the job is queued again, and goes on after its last checkpoint."
+                                + repeated(e));
                 case null -> failure(new JobError("internal_error",
                         "The training stopped although nobody asked for it.", null), e);
             };
@@ -206,6 +230,9 @@ final class JobRun implements TrainingObserver {
 
     @Override
     public boolean stopRequested() {
+        if (lost) {
+            throw new StaleRunException(job.id(), job.epoch());
+        }
         return stop.get() != null;
     }
 

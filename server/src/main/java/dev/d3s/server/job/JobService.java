@@ -19,6 +19,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.config.ClusterSettings;
+import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.job.DatasetChecks.DatasetReport;
@@ -40,6 +42,8 @@ import dev.d3s.spi.OutgoingRequests;
  */
 @Singleton
 public class JobService implements AutoCloseable {
+    private static final int LOOKS_AT_A_STATUS = 2;
+
     private final Stores stores;
     private final ModelCatalog models;
     private final EventSignal signal = new EventSignal();
@@ -47,6 +51,8 @@ public class JobService implements AutoCloseable {
     private final PluginRegistry plugins;
     private final Checks checks;
     private final JobQueue queue;
+    private final QueueSettings queueSettings;
+    private final DiskUse disk;
     private final FileValidation validation;
     private final DiskSpace space;
     private final long checkedAtOnce;
@@ -55,18 +61,21 @@ public class JobService implements AutoCloseable {
     @Inject
     JobService(Stores stores, ServerSettings settings, ModelCatalog models, FileService files, Training training,
             PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks, JobPlans plans,
-            RequestLimits limits) {
+            RequestLimits limits, ClusterSettings cluster, QueueSettings queueSettings, DiskUse disk) {
         this.stores = stores;
         this.models = models;
         this.feed = new EventFeed(stores.events, signal, settings.heartbeat());
         this.plugins = plugins;
         this.checks = new Checks(models, files, modelChecks, datasetChecks, plans,
                 new OutgoingRequests(settings::allows));
-        this.queue = new JobQueue(stores, models, files, signal, training);
+        this.queue = new JobQueue(stores, models, files, signal, training, cluster, queueSettings,
+                () -> new Turns.Room(Math.max(settings.threads(), queueSettings.concurrent()), plans.memory()));
         this.validation = new FileValidation(stores.validations, organization -> reader(Caller.server(organization)),
                 this::changed);
         this.space = new DiskSpace(stores, models, settings.home(), this::changed);
         this.checkedAtOnce = limits.checkedAtOnce();
+        this.queueSettings = queueSettings;
+        this.disk = disk;
     }
 
     private void changed() {
@@ -74,16 +83,18 @@ public class JobService implements AutoCloseable {
         queue.wake();
     }
 
-    /** Marks what a former process left running as interrupted, then begins to run queued jobs. */
+    /** Queues again what a former process left running, then begins to run queued jobs. */
     public void start() {
         new Checkpoints(stores, models).cleanAll();
-        queue.markInterrupted();
         queue.start();
+        if (stores.database.shared()) {
+            feed.start();
+        }
         validation.start();
         space.start();
     }
 
-    /** Pauses the running job after a checkpoint and ends live event streams. */
+    /** Queues running jobs again after a checkpoint and ends live event streams. */
     @Override
     public void close() {
         closed = true;
@@ -98,6 +109,7 @@ public class JobService implements AutoCloseable {
      *
      * @param request as in {@code POST /v1/fine_tuning/jobs}
      * @throws InvalidRequestException with every mistake
+     * @throws LimitReachedException when the caller's organization has too many jobs waiting, or too much on the disk
      */
     public Job create(Caller caller, JsonNode request) {
         return create(caller, request, null);
@@ -110,6 +122,7 @@ public class JobService implements AutoCloseable {
         if (made.isPresent()) {
             return job(caller.within(), made.get());
         }
+        requireRoom(caller.organization());
         JobSpecReader.Planned planned = reader(caller).plan(request, checkedAtOnce);
         String id = stores.identifiers.next("ftjob");
         Database.Change besides = connection -> {
@@ -118,10 +131,12 @@ public class JobService implements AutoCloseable {
         };
         try {
             if (planned.unchecked()) {
-                stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.VALIDATING_FILES,
+                stores.jobs.insert(id, caller.organization(), planned.spec(), JobDemand.of(planned),
+                        JobStatus.VALIDATING_FILES,
                         "The job's files are large: they are checked before it is queued.", besides);
             } else {
-                stores.jobs.insert(id, caller.organization(), planned.spec(), JobStatus.QUEUED,
+                stores.jobs.insert(id, caller.organization(), planned.spec(), JobDemand.of(planned),
+                        JobStatus.QUEUED,
                         FileValidation.queued(planned), besides);
             }
         } catch (IdempotencyStore.TakenException e) {
@@ -134,6 +149,16 @@ public class JobService implements AutoCloseable {
             changed();
         }
         return job(caller, id);
+    }
+
+    private void requireRoom(String organization) {
+        int waiting = stores.jobs.waiting(organization);
+        long limit = queueSettings.queued().of(organization);
+        if (waiting >= limit) {
+            throw new LimitReachedException("Organization " + organization + " has " + waiting + " jobs waiting, of "
+                    + limit + " that may: wait until one has started, or cancel one.");
+        }
+        disk.require(organization, 0);
     }
 
     /**
@@ -199,13 +224,19 @@ public class JobService implements AutoCloseable {
         job(caller, id);
         Set<JobStatus> waiting = JobStatus.allowing(action);
         waiting.remove(JobStatus.RUNNING);
-        if (stores.jobs.move(id, waiting, to, Level.INFO, done)) {
-            validation.stop(id);
-        } else if (queue.stop(id, stop)) {
-            stores.jobs.note(id, Level.INFO, requested);
-        } else if (!stores.jobs.move(id, Set.of(JobStatus.RUNNING), to, Level.WARN, done)) {
-            // (a job that is running without a run is one whose end could not be stored)
-            throw refused(job(caller, id), action);
+        for (int look = 0;; look++) {
+            if (stores.jobs.move(id, waiting, to, Level.INFO, done)) {
+                validation.stop(id);
+                break;
+            }
+            if (stores.jobs.wish(id, stop, requested)) {
+                queue.stop(id, stop);
+                break;
+            }
+            // a run may begin or end between the two
+            if (look == LOOKS_AT_A_STATUS) {
+                throw refused(job(caller, id), action);
+            }
         }
         stores.audit.appendAfter(caller, to == JobStatus.CANCELLED ? AuditAction.JOB_CANCELLED : AuditAction.JOB_PAUSED,
                 id);

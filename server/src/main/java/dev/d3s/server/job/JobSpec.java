@@ -22,11 +22,12 @@ import dev.d3s.server.training.TrainingSettings;
  * @param hyperparameters the members OpenAI's format has a word for
  * @param settings for the training loop
  * @param engines how they use the machine; {@code null} leaves it to them
+ * @param priority among its organization's jobs, higher first
  * @param request the whole as JSON: submitting it again repeats the job
  */
 public record JobSpec(String model, String trainingFile, @Nullable String validationFile, long seed,
         @Nullable String suffix, Map<String, String> metadata, Hyperparameters hyperparameters,
-        TrainingSettings settings, @Nullable EngineSettings engines, ObjectNode request) {
+        TrainingSettings settings, @Nullable EngineSettings engines, int priority, ObjectNode request) {
     public JobSpec {
         metadata = Map.copyOf(metadata);
     }

@@ -57,6 +57,7 @@ import dev.d3s.spi.D3sException;
  */
 final class JobSpecReader {
     private static final int MOST_STEPS = 100_000_000;
+    private static final int MOST_PRIORITY = 100;
     private static final Range KEEP_RATIO = Range.above(0, 1);
     private static final Pattern SUFFIX = Pattern.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}");
 
@@ -179,7 +180,8 @@ final class JobSpecReader {
         }
         if (files.unchecked) {
             return new Planned(new JobSpec(model, trainingFile, validationFile, seed, suffix, metadata,
-                    result.hyperparameters(), result.settings(), null, given.deepCopy().put("seed", seed)), null, true);
+                    result.hyperparameters(), result.settings(), null, result.priority(),
+                    given.deepCopy().put("seed", seed)), null, true);
         }
         EngineSettings engines = result.wishes().complete();
         MemoryPlan plan = null;
@@ -197,7 +199,8 @@ final class JobSpecReader {
             ResourcesReader.write(engines, (ObjectNode) details.expanded().path("d3s"));
         }
         return new Planned(new JobSpec(model, trainingFile, validationFile, seed, suffix, metadata,
-                result.hyperparameters(), result.settings(), engines, request.expanded()), plan, false);
+                result.hyperparameters(), result.settings(), engines, result.priority(), request.expanded()), plan,
+                false);
     }
 
     /** The kinds of training. */
@@ -205,7 +208,8 @@ final class JobSpecReader {
         SUPERVISED, REINFORCEMENT
     }
 
-    private record Read(Hyperparameters hyperparameters, TrainingSettings settings, EngineWishes wishes) {}
+    private record Read(Hyperparameters hyperparameters, TrainingSettings settings, EngineWishes wishes,
+            int priority) {}
 
     // ---------------------------------------------------------------- the two methods
 
@@ -262,6 +266,7 @@ final class JobSpecReader {
 
         PolicySettings policy = policy(d3s);
         EngineWishes wishes = ResourcesReader.read(d3s);
+        int priority = d3s.whole("priority", 0, -MOST_PRIORITY, MOST_PRIORITY);
         OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
 
         Section grading = d3s.section("grading");
@@ -279,7 +284,7 @@ final class JobSpecReader {
                 new ReinforcementSettings(preset.name(), steps, batchSize, groupSize, maxTokens, temperature, scale,
                         minRange, rollouts, tokens, norm, entropy, objectiveSettings, updateSettings, grader, timeout,
                         policy, optimizer, evaluation, checkpoints, recording),
-                wishes);
+                wishes, priority);
     }
 
     private Read supervised(Section details, Files files) {
@@ -295,6 +300,7 @@ final class JobSpecReader {
         int maxTokens = d3s.whole("max_tokens", 256, 1, 1_000_000);
         PolicySettings policy = policy(d3s);
         EngineWishes wishes = ResourcesReader.read(d3s);
+        int priority = d3s.whole("priority", 0, -MOST_PRIORITY, MOST_PRIORITY);
         OptimizerSettings optimizer = optimizer(d3s, multiplier, policy);
         EvaluationSettings evaluation = evaluation(d3s, files, 0, 256, 1);
         CheckpointSettings checkpoints = checkpoints(d3s);
@@ -305,7 +311,7 @@ final class JobSpecReader {
         return new Read(new Hyperparameters(epochs, batchSize, multiplier),
                 new SupervisedSettings(steps, batchSize, maxTokens, policy, optimizer, evaluation, checkpoints,
                         grader),
-                wishes);
+                wishes, priority);
     }
 
     // ---------------------------------------------------------------- parts of both

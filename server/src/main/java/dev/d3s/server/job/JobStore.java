@@ -1,5 +1,6 @@
 package dev.d3s.server.job;
 
+import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -32,22 +33,22 @@ final class JobStore {
 
     private final Database database;
     private final EventStore events;
-    private final MetricStore metrics;
-    private final RolloutStore rollouts;
     private final WebhookOutbox outbox;
     private final TrackerStore trackers;
+    private final UsageStore usage;
+    private final Turns turns;
     private final Durations waits = new Durations();
     private final Function<ObjectNode, JobSpec> specs;
 
     /** @param specs reads a stored request */
-    JobStore(Database database, EventStore events, MetricStore metrics, RolloutStore rollouts,
-            WebhookOutbox outbox, TrackerStore trackers, Function<ObjectNode, JobSpec> specs) {
+    JobStore(Database database, EventStore events, WebhookOutbox outbox, TrackerStore trackers, UsageStore usage,
+            Turns turns, Function<ObjectNode, JobSpec> specs) {
         this.database = database;
         this.events = events;
-        this.metrics = metrics;
-        this.rollouts = rollouts;
         this.outbox = outbox;
         this.trackers = trackers;
+        this.usage = usage;
+        this.turns = turns;
         this.specs = specs;
     }
 
@@ -56,17 +57,18 @@ final class JobStore {
      *
      * @param besides in the same transaction
      */
-    void insert(String id, String organization, JobSpec spec, JobStatus status, String message,
+    void insert(String id, String organization, JobSpec spec, JobDemand demand, JobStatus status, String message,
             Database.Change besides) {
         database.change(connection -> {
             besides.in(connection);
+            long now = System.currentTimeMillis();
             ObjectNode metadata = JSON.createObjectNode();
             spec.metadata().forEach((key, value) -> metadata.put(key, value));
             Database.execute(connection,
-                    "insert into job (id, organization, created_at, status, request, metadata, total_steps) "
-                            + "values (?, ?, ?, ?, ?, ?, ?)",
-                    id, organization, System.currentTimeMillis(), status.key(), spec.request().toString(),
-                    metadata.toString(), spec.settings().steps());
+                    "insert into job (id, organization, created_at, queued_at, status, request, metadata, total_steps, "
+                            + "priority, threads, memory) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    id, organization, now, now, status.key(), spec.request().toString(),
+                    metadata.toString(), spec.settings().steps(), spec.priority(), demand.threads(), demand.memory());
             trackers.insert(connection, id, Integration.of(spec).size());
             if (status == JobStatus.VALIDATING_FILES) {
                 ValidationStore.insert(connection, id);
@@ -146,39 +148,160 @@ final class JobStore {
         });
     }
 
-    /** The oldest queued job. */
-    Optional<Job> nextQueued() {
-        return database.one("select * from job where status = ? order by id limit 1", this::job,
-                JobStatus.QUEUED.key());
+    boolean anyQueued() {
+        return !database.list("select id from job where status = 'queued' limit 1", row -> row.getString(1)).isEmpty();
     }
 
     /**
-     * Begins a run: the job is running and its epoch one higher, unless someone was faster.
+     * Begins a run of the job whose turn it is: it is running and its epoch, the number of the run that every write of a run
+     * carries, one higher.
      *
-     * @param firstStep where the run begins; what later steps of an earlier run left is deleted
-     * @return the job as it is now
+     * @param server that runs it
+     * @param permit under which
+     * @param room that the server has for jobs
      */
-    Optional<Job> claim(Job queued, int firstStep, String message) {
-        boolean claimed = database.transaction(connection -> {
+    Optional<Job> claim(String server, String permit, Turns.Room room) {
+        Optional<String> claimed = database.transaction(connection -> {
+            // one server after the other
+            Database.list(connection, "select id from queue_turn where id = 1" + database.forUpdate(),
+                    row -> row.getInt(1));
+            long now = System.currentTimeMillis();
+            Turns.Decision decision = turns.next(now, waiting(connection), runs(connection, server),
+                    usage.used(connection, now), room);
+            for (Map.Entry<String, String> wait : decision.waits().entrySet()) {
+                tell(connection, wait.getKey(), wait.getValue(), now);
+            }
+            Turns.Waiting next = decision.job();
+            if (next == null) {
+                return Optional.empty();
+            }
             int rows = Database.execute(connection,
-                    "update job set status = ?, epoch = epoch + 1, completed_steps = ?, run_first_step = ?, "
-                            + "run_started_at = ?, last_step_at = null, finished_at = null, error_code = null, "
-                            + "error_message = null, error_param = null where id = ? and status = ? and epoch = ?",
-                    JobStatus.RUNNING.key(), firstStep, firstStep, System.currentTimeMillis(), queued.id(),
-                    JobStatus.QUEUED.key(), queued.epoch());
-            if (rows == 0) {
+                    "update job set status = 'running', epoch = epoch + 1, server = ?, permit = ?, wish = null, "
+                            + "waits_for = null, run_first_step = completed_steps, run_started_at = ?, charged_at = ?, "
+                            + "last_step_at = null, finished_at = null, estimated_finish = null, error_code = null, "
+                            + "error_message = null, error_param = null where id = ? and status = 'queued'",
+                    server, permit, now, now, next.job());
+            return rows == 0 ? Optional.empty() : Optional.of(next.job());
+        });
+        Optional<Job> job = claimed.flatMap(this::job);
+        job.filter(first -> first.epoch() == 1)
+            .ifPresent(first -> waits.add((System.currentTimeMillis() - first.createdAt()) * 1_000_000));
+        return job;
+    }
+
+    private static List<Turns.Waiting> waiting(Connection connection) throws SQLException {
+        return Database.list(connection,
+                "select id, organization, queued_at, threads, memory from job where status = 'queued' "
+                        + "order by organization, priority desc, id",
+                row -> new Turns.Waiting(row.getString("id"), row.getString("organization"), row.getLong("queued_at"),
+                        row.getInt("threads"), row.getLong("memory")));
+    }
+
+    private static List<Turns.Running> runs(Connection connection, String server) throws SQLException {
+        return Database.list(connection,
+                "select organization, server, threads, memory, charged_at from job where status = 'running'",
+                row -> new Turns.Running(row.getString("organization"), server.equals(row.getString("server")),
+                        row.getInt("threads"), row.getLong("memory"), row.getLong("charged_at")));
+    }
+
+    /** Says why a job waits, once a day for the same reason. */
+    private void tell(Connection connection, String id, String why, long now) throws SQLException {
+        String mark = UsageStore.day(now) + "-" + Integer.toHexString(why.replaceAll("\\d+", "").hashCode());
+        int rows = Database.execute(connection,
+                "update job set waits_for = ? where id = ? and (waits_for is null or waits_for <> ?)", mark, id, mark);
+        if (rows > 0) {
+            events.append(connection, id, Level.INFO, Content.MESSAGE, why, null);
+        }
+    }
+
+    /** Of all of an organization's jobs. */
+    List<String> ids(String organization) {
+        return database.list("select id from job where organization = ?", row -> row.getString(1), organization);
+    }
+
+    /** An organization's jobs that wait, or will. */
+    int waiting(String organization) {
+        return database
+            .one("select count(*) from job where organization = ? and status in ('queued', 'validating_files')",
+                    row -> row.getInt(1), organization)
+            .orElse(0);
+    }
+
+    /**
+     * A run as it is stored.
+     *
+     * @param wish what somebody wants of it
+     */
+    record Owner(String job, long epoch, @Nullable String server, JobRun.@Nullable Stop wish) {
+        private static Owner of(ResultSet row) throws SQLException {
+            return new Owner(row.getString("id"), row.getLong("epoch"), row.getString("server"),
+                    JobRun.Stop.of(row.getString("wish")));
+        }
+    }
+
+    /** @param server that runs them; {@code null} for any */
+    List<Owner> running(@Nullable String server) {
+        String select = "select id, epoch, server, wish from job where status = 'running'";
+        return server == null
+                ? database.list(select, Owner::of)
+                : database.list(select + " and server = ?", Owner::of, server);
+    }
+
+    /** The run that lives under a permit, if there is one. */
+    List<Owner> holding(String permit) {
+        return database.list("select id, epoch, server, wish from job where status = 'running' and permit = ?",
+                Owner::of, permit);
+    }
+
+    /**
+     * Wants something of a run, wherever it is.
+     *
+     * @return whether there is one
+     */
+    boolean wish(String id, JobRun.Stop wish, String message) {
+        return database.transaction(connection -> {
+            int rows = Database.execute(connection,
+                    "update job set wish = case when wish = 'cancel' then wish else ? end "
+                            + "where id = ? and status = 'running'",
+                    wish.key(), id);
+            if (rows > 0) {
+                events.append(connection, id, Level.INFO, Content.MESSAGE, message, null);
+            }
+            return rows > 0;
+        });
+    }
+
+    /**
+     * Decides what becomes of a job whose run is nobody's any more: it goes on, unless somebody wished otherwise, or it seems to
+     * be what ends servers.
+     *
+     * @param why the beginning of a sentence about it
+     * @return whether it was still that run's
+     */
+    boolean recover(Owner run, String why) {
+        return database.transaction(connection -> {
+            List<Setback> found = Database.list(connection,
+                    "select wish, completed_steps, run_first_step, crashes, setbacks, crash_step from job "
+                            + "where id = ? and epoch = ? and status = 'running'" + database.forUpdate(),
+                    Setback::of, run.job(), run.epoch());
+            if (found.isEmpty()) {
                 return false;
             }
-            // step -1, the evaluation before training, is not repeated by a run that goes on
-            metrics.deleteFrom(connection, queued.id(), firstStep == 0 ? -1 : firstStep);
-            rollouts.deleteFrom(connection, queued.id(), firstStep);
-            events.append(connection, queued.id(), Level.INFO, Content.MESSAGE, message, null);
+            Setback setback = found.getFirst();
+            JobStatus to = setback.becomes();
+            long now = System.currentTimeMillis();
+            JobError error = to == JobStatus.PAUSED && setback.loops() ? setback.error(run.job()) : null;
+            Database.execute(connection,
+                    "update job set status = ?, queued_at = ?, finished_at = ?, permit = null, wish = null, crashes = ?, "
+                            + "setbacks = ?, crash_step = ?, error_code = ?, error_message = ?, error_param = null "
+                            + "where id = ?",
+                    to.key(), now, to.ended() ? now : null, setback.crashes(), setback.setbacks(), setback.step(),
+                    error == null ? null : error.code(), error == null ? null : error.message(), run.job());
+            events.append(connection, run.job(), Level.WARN, Content.MESSAGE,
+                    error == null ? why + "; " + setback.words(run.job()) : error.message(), null);
+            outbox.ended(connection, run.job(), to);
             return true;
         });
-        if (claimed && queued.epoch() == 0) {
-            waits.add((System.currentTimeMillis() - queued.createdAt()) * 1_000_000);
-        }
-        return claimed ? job(queued.id()) : Optional.empty();
     }
 
     /** From the making of a job to its first run, of those that were claimed here. */
@@ -200,12 +323,14 @@ final class JobStore {
         if (!from.stream().allMatch(status -> status.next().contains(to))) {
             throw new IllegalArgumentException("No job goes from " + from + " to " + to + ".");
         }
+        long now = System.currentTimeMillis();
         return database.transaction(connection -> {
             String in = from.stream().map(status -> "'" + status.key() + "'").collect(Collectors.joining(", "));
             int rows = Database.execute(connection,
-                    "update job set status = ?, finished_at = ?, error_code = ?, error_message = ?, "
-                            + "error_param = null where id = ? and status in (" + in + ")",
-                    to.key(), to.ended() ? System.currentTimeMillis() : null, error == null ? null : error.code(),
+                    "update job set status = ?, queued_at = ?, finished_at = ?, crashes = 0, setbacks = 0, "
+                            + "crash_step = -1, error_code = ?, error_message = ?, error_param = null "
+                            + "where id = ? and status in (" + in + ")",
+                    to.key(), now, to.ended() ? now : null, error == null ? null : error.code(),
                     error == null ? null : error.message(), id);
             if (rows > 0) {
                 events.append(connection, id, level, Content.MESSAGE, message, null);
@@ -233,7 +358,8 @@ final class JobStore {
                     row.getString("fine_tuned_model"), modelStep == null ? null : modelStep.intValue(),
                     errorCode == null
                             ? null
-                            : new JobError(errorCode, row.getString("error_message"), row.getString("error_param")));
+                            : new JobError(errorCode, row.getString("error_message"), row.getString("error_param")),
+                    row.getString("server"), row.getString("permit"));
         } catch (JsonProcessingException e) {
             throw new SQLException("A job's request is not JSON.", e);
         }

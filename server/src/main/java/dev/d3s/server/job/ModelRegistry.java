@@ -67,6 +67,9 @@ public class ModelRegistry implements AutoCloseable {
             .stream()
             .filter(model -> model.status() == Status.DOWNLOADING)
             .forEach(downloads::start);
+        if (stores.database.shared()) {
+            feed.start();
+        }
     }
 
     /** Interrupts downloads and ends live event streams. */

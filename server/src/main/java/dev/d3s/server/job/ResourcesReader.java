@@ -25,7 +25,8 @@ final class ResourcesReader {
                 whole(resources, "trainer_threads", 1024), whole(resources, "tokens_per_micro_batch", MOST),
                 whole(resources, "lm_head_rows", MOST), checkpointing(resources),
                 whole(resources, "rollout_workers", 1024), whole(resources, "rollout_threads", 1024),
-                whole(resources, "rollout_slots", 4096), refresh(resources));
+                whole(resources, "rollout_slots", 4096), refresh(resources),
+                whole(resources, "threads", 1024));
         resources.finish();
         // written when all of it is known
         d3s.expanded().remove(NAME);

@@ -30,17 +30,19 @@ final class RunRecord {
     private final RolloutStore rollouts;
     private final CheckpointStore checkpoints;
     private final WebhookOutbox outbox;
+    private final UsageStore usage;
     private final String job;
     private final long epoch;
 
     RunRecord(Database database, EventStore events, MetricStore metrics, RolloutStore rollouts,
-            CheckpointStore checkpoints, WebhookOutbox outbox, String job, long epoch) {
+            CheckpointStore checkpoints, WebhookOutbox outbox, UsageStore usage, String job, long epoch) {
         this.database = database;
         this.events = events;
         this.metrics = metrics;
         this.rollouts = rollouts;
         this.checkpoints = checkpoints;
         this.outbox = outbox;
+        this.usage = usage;
         this.job = job;
         this.epoch = epoch;
     }
@@ -52,6 +54,23 @@ final class RunRecord {
         StaleRunException(String job, long epoch) {
             super("Run " + epoch + " of job " + job + " is no longer the job's run.");
         }
+    }
+
+    /**
+     * Says where the run begins; what later steps of an earlier run left is deleted.
+     *
+     * @param firstStep steps that are done
+     */
+    void begin(int firstStep) {
+        database.change(connection -> {
+            guarded(Database.execute(connection, guardedUpdate("completed_steps = ?, run_first_step = ?"), firstStep,
+                    firstStep, job, epoch));
+            // step -1, the evaluation before training, is not repeated by a run that goes on
+            metrics.deleteFrom(connection, job, firstStep == 0 ? -1 : firstStep);
+            rollouts.deleteFrom(connection, job, firstStep);
+            events.append(connection, job, Level.INFO, Content.MESSAGE,
+                    firstStep == 0 ? "The job has started." : "The job goes on after step " + firstStep + ".", null);
+        });
     }
 
     void message(Level level, String text) {
@@ -72,6 +91,7 @@ final class RunRecord {
         // packed before the transaction, which keeps others from writing
         byte[] recorded = report.rollouts().isEmpty() ? null : RolloutStore.packed(report.rollouts());
         database.change(connection -> {
+            usage.charge(connection, job, trained == null ? null : trained.longValue());
             if (report.step() < 0) {
                 guarded(Database.execute(connection, guardedUpdate("epoch = epoch"), job, epoch));
             } else {
@@ -146,8 +166,14 @@ final class RunRecord {
 
     /** @param error why, which is also in the log */
     void paused(JobError error) {
-        change(JobStatus.PAUSED, "status = 'paused', error_code = ?, error_message = ?", error.message(), Level.WARN, error.code(),
-                error.message());
+        change(JobStatus.PAUSED, "status = 'paused', error_code = ?, error_message = ?", error.message(), Level.WARN,
+                error.code(), error.message());
+    }
+
+    /** Lets whoever has room go on with the job. */
+    void requeued(String text) {
+        change(JobStatus.QUEUED, "status = 'queued', queued_at = ?, permit = null, crashes = 0, setbacks = 0", text,
+                Level.WARN, System.currentTimeMillis());
     }
 
     void paused(Level level, String text) {
@@ -160,6 +186,9 @@ final class RunRecord {
         arguments[values.length] = job;
         arguments[values.length + 1] = epoch;
         database.change(connection -> {
+            if (status != JobStatus.RUNNING) {
+                usage.charge(connection, job, null);
+            }
             guarded(Database.execute(connection, guardedUpdate(set), arguments));
             events.append(connection, job, level, Content.MESSAGE, text, null);
             outbox.ended(connection, job, status);

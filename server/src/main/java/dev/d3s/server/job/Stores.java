@@ -1,10 +1,13 @@
 package dev.d3s.server.job;
 
+import java.time.Duration;
+
 import javax.sql.DataSource;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
+import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.plugin.PluginRegistry;
 
 /** Everything about jobs and models that is in the database. Thread-safe. */
@@ -26,9 +29,10 @@ class Stores {
     final IdempotencyStore idempotency;
     final KeyStore keys;
     final TrackerStore trackers;
+    final UsageStore usage;
 
     @Inject
-    Stores(DataSource source, PluginRegistry plugins) {
+    Stores(DataSource source, PluginRegistry plugins, QueueSettings queue) {
         JobSpecReader specs = JobSpecReader.ofStored(plugins);
         database = new Database(source);
         outbox = new WebhookOutbox(database, identifiers);
@@ -41,13 +45,17 @@ class Stores {
         rollouts = new RolloutStore(database);
         checkpoints = new CheckpointStore(database);
         files = new FileStore(database);
-        jobs = new JobStore(database, events, metrics, rollouts, outbox, trackers, specs::read);
+        Turns turns = new Turns(queue);
+        usage = new UsageStore(database, turns);
+        jobs = new JobStore(database, events, outbox, trackers, usage, turns, specs::read);
         validations = new ValidationStore(database, events, outbox);
         models = new ModelStore(database);
         evals = new EvalStore(database, outbox, request -> EvalSpecReader.ofStored(plugins).read(request).spec());
     }
 
     RunRecord run(Job job) {
-        return new RunRecord(database, events, metrics, rollouts, checkpoints, outbox, job.id(), job.epoch());
+        // a run outlasts a restart of the database
+        return new RunRecord(database.patient(Duration.ofMinutes(2)), events, metrics, rollouts,
+                checkpoints, outbox, usage, job.id(), job.epoch());
     }
 }

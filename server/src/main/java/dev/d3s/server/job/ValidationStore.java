@@ -86,11 +86,13 @@ final class ValidationStore {
     }
 
     /** Queues a job whose data sets are right. */
-    void succeeded(String job, JobSpec spec, String message) {
+    void succeeded(String job, JobSpec spec, JobDemand demand, String message) {
         database.change(connection -> {
             if (Database.execute(connection,
-                    "update job set status = ?, request = ?, total_steps = ? where id = ? and status = ?",
-                    JobStatus.QUEUED.key(), spec.request().toString(), spec.settings().steps(), job,
+                    "update job set status = ?, queued_at = ?, request = ?, total_steps = ?, threads = ?, memory = ? "
+                            + "where id = ? and status = ?",
+                    JobStatus.QUEUED.key(), System.currentTimeMillis(), spec.request().toString(),
+                    spec.settings().steps(), demand.threads(), demand.memory(), job,
                     JobStatus.VALIDATING_FILES.key()) > 0) {
                 Database.execute(connection, "delete from job_validation where job_id = ?", job);
                 events.append(connection, job, Level.INFO, Content.MESSAGE, message, null);

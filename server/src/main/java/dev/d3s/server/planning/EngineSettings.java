@@ -55,6 +55,11 @@ public record EngineSettings(int trainerWorkers, int trainerThreads, int tokensP
                 rollouts.intraOpThreads(), rollouts.slotsPerWorker(), Refresh.MEASURED);
     }
 
+    /** Most processor threads that one of the engines uses; they take turns. */
+    public int threads() {
+        return Math.max(trainerWorkers * trainerThreads, rolloutWorkers * rolloutThreads);
+    }
+
     /** For the trainer. */
     public TorchPolicySettings trainer(ModelConfig config, PolicySettings policy) {
         return new TorchPolicySettings(trainerWorkers, trainerThreads, tokensPerMicroBatch,

@@ -7,13 +7,19 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.planning.EngineSettings.Refresh;
 import dev.d3s.server.policy.torch.ActivationCheckpointing;
 
-/** Those of the {@link EngineSettings} that a job gives; {@code null} leaves one to the planner. */
+/**
+ * Those of the {@link EngineSettings} that a job gives; {@code null} leaves one to the planner.
+ *
+ * @param threads processor threads that the planner may give to each engine
+ */
 public record EngineWishes(@Nullable Integer trainerWorkers, @Nullable Integer trainerThreads,
         @Nullable Integer tokensPerMicroBatch, @Nullable Integer headRows,
         @Nullable ActivationCheckpointing checkpointing, @Nullable Integer rolloutWorkers,
-        @Nullable Integer rolloutThreads, @Nullable Integer slotsPerWorker, @Nullable Refresh refreshing) {
+        @Nullable Integer rolloutThreads, @Nullable Integer slotsPerWorker, @Nullable Refresh refreshing,
+        @Nullable Integer threads) {
     /** The planner chooses everything. */
-    public static final EngineWishes NONE = new EngineWishes(null, null, null, null, null, null, null, null, null);
+    public static final EngineWishes NONE = new EngineWishes(null, null, null, null, null, null, null, null, null,
+            null);
 
     /** The settings when all are given, else {@code null}. */
     public @Nullable EngineSettings complete() {

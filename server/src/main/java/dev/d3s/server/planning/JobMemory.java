@@ -21,9 +21,19 @@ public record JobMemory(int cores, long fixedLimit, long reserve) {
         return new MemoryPlanner(cores, new JobMemory(cores, 0, 0).limit(), ALONE);
     }
 
-    /** For a job that is submitted now. */
-    public MemoryPlanner planner() {
-        return new MemoryPlanner(cores, limit(), SERVER + reserve);
+    /**
+     * For a job that is submitted now.
+     *
+     * @param threads that its engines may use
+     */
+    public MemoryPlanner planner(int threads) {
+        return new MemoryPlanner(threads, limit(), SERVER + reserve);
+    }
+
+    /** Bytes for all jobs that run at once; 0 when nothing bounds them. */
+    public long forJobs() {
+        long limit = limit();
+        return limit == 0 ? 0 : Math.max(1, limit - SERVER - reserve);
     }
 
     private long limit() {

@@ -43,6 +43,14 @@ public record MemoryPlan(EngineSettings settings, Map<Phase, List<MemoryUse>> ph
                 total(Phase.HELD) + total(Phase.ROLLOUT) + total(Phase.UPDATE));
     }
 
+    /** The part of the peak that is the job's own: what it takes beside other jobs. */
+    public long ofJob() {
+        return peak() - MemoryUse.total(phases.getOrDefault(Phase.HELD, List.of())
+            .stream()
+            .filter(use -> use.name().equals(MemoryPlanner.SERVER))
+            .toList());
+    }
+
     /** Bytes of one phase alone. */
     public long total(Phase phase) {
         return MemoryUse.total(phases.getOrDefault(phase, List.of()));

@@ -49,6 +49,8 @@ public record MemoryPlanner(int cores, long limit, long base) {
     /** Decoding on matrices that are not packed. */
     private static final double IN_PLACE = 1.2;
     private static final double MEBIBYTE = 1 << 20;
+    /** What is there without a job. */
+    static final String SERVER = "server";
 
     /**
      * What came out.
@@ -98,7 +100,7 @@ public record MemoryPlanner(int cores, long limit, long base) {
                 new OnnxMemory.Load(workload.prompts(), workload.groupSize(), workload.longestPrompt()));
 
         List<MemoryUse> held = new ArrayList<>();
-        held.add(new MemoryUse("server", base));
+        held.add(new MemoryUse(SERVER, base));
         held.add(new MemoryUse("libraries", LIBRARIES));
         held.addAll(update.held());
         List<MemoryUse> updating = new ArrayList<>(update.update());

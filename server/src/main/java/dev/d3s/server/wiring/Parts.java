@@ -9,6 +9,7 @@ import jakarta.inject.Singleton;
 
 import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.config.ModelSources;
+import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.config.ServingSettings;
 import dev.d3s.server.evaluation.EngineEvaluation;
@@ -143,9 +144,11 @@ final class Parts {
 
     @Produces
     @Singleton
-    static JobPlans jobPlans(ServerSettings settings) {
+    static JobPlans jobPlans(ServerSettings settings, QueueSettings queue) {
         Long limit = settings.memory().limit();
         return new JobPlanner(
-                new JobMemory(settings.threads(), limit == null ? 0 : limit, settings.memory().reserve()));
+                new JobMemory(settings.threads(), limit == null ? 0 : limit, settings.memory().reserve()),
+                // jobs that run at once share the processors
+                Math.max(1, settings.threads() / queue.concurrent()));
     }
 }

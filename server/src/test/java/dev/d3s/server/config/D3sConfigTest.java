@@ -44,13 +44,25 @@ class D3sConfigTest {
     private static final String DEFAULTS = """
             d3s.access.anonymous=false
             d3s.audit.retention=P365D
+            d3s.cluster.heartbeat=PT10S
+            d3s.cluster.name=
             d3s.data.directory=
+            d3s.datasource.connections=16
+            d3s.datasource.password=
+            d3s.datasource.url=
+            d3s.datasource.username=
             d3s.events.heartbeat=PT15S
             d3s.files.checked-at-once=64M
             d3s.files.limit=5G
             d3s.home=${user.home}/.d3s
             d3s.hub.endpoint=${HF_ENDPOINT:https://huggingface.co}
             d3s.hub.token=${HF_TOKEN:}
+            d3s.jobs.concurrent=1
+            d3s.jobs.half-life=PT24H
+            d3s.limits.disk=
+            d3s.limits.queued-jobs=
+            d3s.limits.running-jobs=
+            d3s.limits.tokens-a-day=
             d3s.log.format=text
             d3s.memory.limit=
             d3s.memory.reserve=256M
@@ -86,7 +98,14 @@ class D3sConfigTest {
             Map.entry("d3s.serving.queue", "9"), Map.entry("d3s.serving.share", "0.25"),
             Map.entry("d3s.access.anonymous", "true"), Map.entry("d3s.audit.retention", "P9D"),
             Map.entry("d3s.oidc.admin-role", "boss"), Map.entry("d3s.oidc.organization-claim", "lab/name"),
-            Map.entry("d3s.threads", "3"), Map.entry("d3s.organization", "acme"),
+            Map.entry("d3s.threads", "3"), Map.entry("d3s.jobs.concurrent", "2"),
+            Map.entry("d3s.jobs.half-life", "PT6H"), Map.entry("d3s.limits.disk", "500G,acme:2T"),
+            Map.entry("d3s.limits.queued-jobs", "100"), Map.entry("d3s.limits.running-jobs", "beta:3"),
+            Map.entry("d3s.limits.tokens-a-day", "1000000"), Map.entry("d3s.cluster.heartbeat", "PT2S"),
+            Map.entry("d3s.cluster.name", "two"), Map.entry("d3s.datasource.connections", "5"),
+            Map.entry("d3s.datasource.password", "hush"),
+            Map.entry("d3s.datasource.url", "jdbc:postgresql://db:5432/d3s"),
+            Map.entry("d3s.datasource.username", "lab"), Map.entry("d3s.organization", "acme"),
             Map.entry("d3s.webhooks.url", "https://hooks.example.org/d3s"),
             Map.entry("d3s.webhooks.secret", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz"),
             Map.entry("d3s.webhooks.patience", "PT1H"), Map.entry("d3s.log.format", "json"));
@@ -94,7 +113,7 @@ class D3sConfigTest {
     /** Everything that the server reads. */
     private static List<Object> settings(D3sConfig config) {
         return List.of(config.toAccess(), config.toSettings(), config.toServing(), config.toLimits(),
-                config.toWebhooks().toString(),
+                config.toCluster(), config.toDatasource(), config.toQueue(), config.toWebhooks().toString(),
                 config.toWebhooks().key(), config.log().format());
     }
 
@@ -132,6 +151,14 @@ class D3sConfigTest {
                         URI.create("https://hub.example.org"), "hf_secret"),
                 List.of("127.0.0.1:8000", "judge:80"), Path.of("/data/sets"),
                 new MemorySettings(20L << 30, 1L << 30)));
+        assertThat(config.toQueue()).isEqualTo(new QueueSettings(2, Duration.ofHours(6),
+                new OrganizationLimit(100L, Map.of()), new OrganizationLimit(null, Map.of("beta", 3L)),
+                new OrganizationLimit(1_000_000L, Map.of()),
+                new OrganizationLimit(500L << 30, Map.of("acme", 2L << 40))));
+        assertThat(config.toCluster()).isEqualTo(new ClusterSettings("two", Duration.ofSeconds(2)));
+        assertThat(config.toDatasource())
+            .isEqualTo(new DatasourceSettings("jdbc:postgresql://db:5432/d3s", "lab", "hush", 5));
+        assertThat(config.toDatasource().toString()).doesNotContain("hush");
         assertThat(config.toWebhooks()).isEqualTo(new WebhookSettings(URI.create("https://hooks.example.org/d3s"),
                 "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz", Duration.ofHours(1)));
         assertThat(config.toWebhooks().key()).asString(StandardCharsets.US_ASCII).isEqualTo("012345678901234567890123");
@@ -206,6 +233,28 @@ class D3sConfigTest {
         }
         assertThat(config(Map.of("d3s.network.allow", "::1:80")).toSettings().allowedAddresses())
             .containsExactly("::1:80");
+    }
+
+    @Test
+    void shouldHaveLimitsForAllAndForOne() {
+        OrganizationLimit limit = new OrganizationLimit(100L, Map.of("acme", 500L));
+        assertThat(limit.of("acme")).isEqualTo(500);
+        assertThat(limit.of("other")).isEqualTo(100);
+        assertThat(OrganizationLimit.NONE.of("other")).isEqualTo(Long.MAX_VALUE);
+
+        D3sConfig config = config(Map.of("d3s.limits.queued-jobs", "many,acme:-1", "d3s.jobs.concurrent", "0"));
+        assertThatThrownBy(config::toQueue).hasMessageContaining("d3s.limits.queued-jobs has 'many'")
+            .hasMessageContaining("d3s.limits.queued-jobs has 'acme:-1'")
+            .hasMessageContaining("d3s.jobs.concurrent is 0");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"url, jdbc:mysql://db/d3s, must begin with jdbc:postgresql:", "connections, 3, must be at least 4"})
+    void shouldRefuseDatabasesThatItDoesNotKnow(String key, String value, String words) {
+        D3sConfig config = config(Map.of("d3s.datasource." + key, value));
+
+        assertThatThrownBy(config::toDatasource).hasMessageStartingWith("d3s.datasource." + key)
+            .hasMessageContaining(words);
     }
 
     @Test

@@ -48,7 +48,10 @@ class CheckpointsTest {
     }
 
     private Job claimed(Job queued, int firstStep) {
-        return server.stores.jobs.claim(queued, firstStep, "started").orElseThrow();
+        Job job = server.stores.jobs.claim("one", "permit", TestServer.ROOM).orElseThrow();
+        assertThat(job.id()).isEqualTo(queued.id());
+        server.stores.run(job).begin(firstStep);
+        return server.jobs.job(TestServer.CALLER, job.id());
     }
 
     private Job queuedAgain(Job job) {
@@ -245,7 +248,8 @@ class CheckpointsTest {
     }
 
     private static Checkpoint checkpoint(int step, boolean interim, Map<String, Double> metrics) {
-        return new Checkpoint("ftckpt-" + step, "job", step, 0, "m:" + step, metrics, "step-" + step + "-run-1", interim);
+        return new Checkpoint("ftckpt-" + step, "job", step, 0, "m:" + step, metrics, "step-" + step + "-run-1",
+                interim);
     }
 
     private static List<Integer> superfluous(CheckpointSettings settings, Checkpoint... latestFirst) {

@@ -93,7 +93,8 @@ class DiskSpaceTest {
             MetricSeries metrics = server.stores.metrics.series(job.id(), Set.of(), -1);
             assertThat(metrics.steps()).isEqualTo(IntStream.range(0, STEPS).boxed().toList());
             assertThat(server.stores.checkpoints.latestFirst(job.id())).extracting(Checkpoint::step)
-                .containsExactlyElementsOf(IntStream.rangeClosed(1, STEPS).map(step -> STEPS + 1 - step).boxed().toList());
+                .containsExactlyElementsOf(
+                        IntStream.rangeClosed(1, STEPS).map(step -> STEPS + 1 - step).boxed().toList());
             assertThat(server.stores.events.newestBefore(job.id(), Long.MAX_VALUE, 100)).extracting(JobEvent::message)
                 .anyMatch(message -> message.contains("free in " + home + ": the job goes on."));
         }

@@ -15,6 +15,9 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -23,8 +26,13 @@ import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
-/** Evaluations over a real database. */
+/** Evaluations over each real database. */
+@ParameterizedClass
+@EnumSource
 class EvalServiceTest {
+    @Parameter
+    TestDatabase database;
+
     @TempDir
     Path home;
 
@@ -33,7 +41,7 @@ class EvalServiceTest {
     @BeforeEach
     void start() {
         TestServer.baseModel(home, "base");
-        server = new TestServer(home);
+        server = new TestServer(home, database);
         server.evals.start();
     }
 
@@ -213,7 +221,7 @@ class EvalServiceTest {
         String id = server.evals.create(TestServer.CALLER, request()).id();
         server.evaluation.awaitHeld();
         // a second process over the same home, as after a kill: the first one has written nothing about its end
-        try (TestServer next = new TestServer(home)) {
+        try (TestServer next = new TestServer(home, database)) {
             next.evals.start();
             TestServer first = server;
             server = next;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -18,28 +19,36 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.config.OrganizationLimit;
+import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.training.TrainingRequest;
 import dev.d3s.server.training.TrainingStopped;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
+@ParameterizedClass
+@EnumSource
 class JobServiceTest {
+    private final TestDatabase database;
     private final Path home;
 
     private final List<TestServer> servers = new ArrayList<>();
     private TestServer server;
 
-    JobServiceTest(@TempDir Path home) {
+    JobServiceTest(TestDatabase database, @TempDir Path home) {
+        this.database = database;
         this.home = home;
         TestServer.baseModel(home, "base");
         this.server = started();
     }
 
     private TestServer started() {
-        TestServer started = new TestServer(home);
+        TestServer started = new TestServer(home, database);
         started.jobs.start();
         servers.add(started);
         return started;
@@ -200,62 +209,171 @@ class JobServiceTest {
     }
 
     @Test
-    void shouldFindEverythingAgainAfterARestartAndResumeFromTheLastCheckpoint() throws Exception {
-        server.training.hold();
+    void shouldGoOnWithEverythingAfterARestart() throws Exception {
+        server.training.freeze();
         Job running = server.jobs.create(TestServer.CALLER, server.request(6));
         server.training.awaitHeld();
         server.training.allow(3);
         awaitSteps(running.id(), 3);
         Job queued = server.jobs.create(TestServer.CALLER, server.request(1));
         // the first process is gone as far as the second can know: it was given no chance to end anything
+        server.network.sever();
         TestServer next = started();
 
-        Job interrupted = next.jobs.job(TestServer.CALLER, running.id());
-        assertThat(interrupted.status()).isEqualTo(JobStatus.PAUSED);
-        assertThat(interrupted.error()).isEqualTo(new Job.JobError("interrupted",
-                "The job was interrupted by a restart of the server; resume it with POST /v1/fine_tuning/jobs/"
-                        + running.id() + "/resume.",
-                null));
-        assertThat(next.await(queued.id(), JobStatus.SUCCEEDED).spec()).isEqualTo(queued.spec());
-        assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), 0).steps()).containsExactly(0, 1, 2);
-        assertThat(next.jobs.checkpoints(TestServer.CALLER, running.id(), null, 10).elements())
-            .extracting(Checkpoint::step)
-            .containsExactly(2);
-        assertThat(messages(next, running.id())).contains("Step 1/6: reward mean 0.000",
-                "The job was interrupted by a restart of the server; resume it with POST /v1/fine_tuning/jobs/"
-                        + running.id() + "/resume.");
-
-        next.jobs.resume(TestServer.CALLER, running.id());
         Job done = next.await(running.id(), JobStatus.SUCCEEDED);
         assertThat(done.error()).isNull();
-        assertThat(next.training.requests).last()
+        assertThat(done.epoch()).isEqualTo(2);
+        assertThat(next.training.requests.peek()).isNotNull()
             .extracting(TrainingRequest::resumeFrom)
             .isEqualTo(next.models.checkpointsDirectory(running.id()).resolve("step-2-run-1"));
+        assertThat(next.await(queued.id(), JobStatus.SUCCEEDED).spec()).isEqualTo(queued.spec());
+        assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), 0).steps())
+            .containsExactly(0, 1, 2, 3, 4, 5);
+        assertThat(messages(next, running.id())).containsSubsequence("Step 1/6: reward mean 0.000",
+                "Step 3/6: reward mean 0.2000",
+                "The job was interrupted by a restart of the server; it is queued again and goes on after its last "
+                        + "checkpoint.",
+                "The job goes on after step 2.", "Step 3/6: reward mean 0.2000", "Step 6/6: reward mean 0.5000");
         List<String> before = messages(next, running.id());
-        long metricsBefore = next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), -1).steps().size();
 
         // the run of the first process comes back to life: its epoch is over, nothing it writes counts
+        server.network.mend();
         server.training.letGo();
         server.close();
         assertThat(messages(next, running.id())).isEqualTo(before);
-        assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), -1).steps())
-            .hasSize((int) metricsBefore);
-        assertThat(next.jobs.job(TestServer.CALLER, running.id()).status()).isEqualTo(JobStatus.SUCCEEDED);
+        assertThat(next.jobs.job(TestServer.CALLER, running.id())).isEqualTo(done);
     }
 
     @Test
-    void shouldPauseTheRunningJobWhenTheServerStops() throws Exception {
+    void shouldQueueTheRunningJobAgainWhenTheServerStops() throws Exception {
         server.training.hold();
         Job job = server.jobs.create(TestServer.CALLER, server.request(6));
         server.training.awaitHeld();
+        server.training.allow(3);
+        awaitSteps(job.id(), 3);
 
         server.jobs.close();
 
+        assertThat(server.jobs.job(TestServer.CALLER, job.id()).status()).isEqualTo(JobStatus.QUEUED);
+        assertThat(messages(server, job.id())).last()
+            .isEqualTo("The server stopped: the job is queued again, and goes on after its last checkpoint.");
         TestServer next = started();
-        assertThat(next.jobs.job(TestServer.CALLER, job.id()).status()).isEqualTo(JobStatus.PAUSED);
+        next.await(job.id(), JobStatus.SUCCEEDED);
+        assertThat(next.training.requests.peek()).isNotNull()
+            .extracting(TrainingRequest::resumeFrom)
+            .isEqualTo(next.models.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
+    }
+
+    @Test
+    void shouldHonourAWishForARunThatIsGone() throws Exception {
+        server.training.freeze();
+        Job job = server.jobs.create(TestServer.CALLER, server.request(6));
+        server.training.awaitHeld();
+        assertThat(server.jobs.pause(TestServer.CALLER, job.id()).status()).isEqualTo(JobStatus.RUNNING);
+        assertThat(server.jobs.cancel(TestServer.CALLER, job.id()).status()).isEqualTo(JobStatus.RUNNING);
+        server.network.sever();
+
+        TestServer next = started();
+
+        Job cancelled = next.await(job.id(), JobStatus.CANCELLED);
+        assertThat(cancelled.finishedAt()).isNotNull();
         assertThat(messages(next, job.id())).last()
+            .isEqualTo("The job was interrupted by a restart of the server; it was to be cancelled, and is.");
+        assertThat(next.training.requests).isEmpty();
+    }
+
+    private TestServer started(QueueSettings queue) {
+        TestServer started = new TestServer(home.resolve("other"), database, "one", queue);
+        started.jobs.start();
+        servers.add(started);
+        return started;
+    }
+
+    private static OrganizationLimit each(long limit) {
+        return new OrganizationLimit(limit, Map.of());
+    }
+
+    private static QueueSettings queue(int concurrent, OrganizationLimit queued, OrganizationLimit tokens,
+            OrganizationLimit disk) {
+        return new QueueSettings(concurrent, Duration.ofHours(1), queued, OrganizationLimit.NONE, tokens, disk);
+    }
+
+    @Test
+    void shouldRunJobsAtOnceAndTheRestByPriority() throws Exception {
+        TestServer.baseModel(home.resolve("other"), "base");
+        TestServer two = started(
+                queue(2, OrganizationLimit.NONE, OrganizationLimit.NONE, OrganizationLimit.NONE));
+        two.training.hold();
+        List<String> ids = new ArrayList<>();
+        for (int priority : new int[]{0, 0, -1, 5, 0}) {
+            ObjectNode request = two.request(1 + ids.size());
+            request.withObject("/method/reinforcement/d3s").put("priority", priority);
+            request.withObject("/method/reinforcement/d3s")
+                .putObject("resources")
+                .put("trainer_workers", 1)
+                .put("trainer_threads", 1)
+                .put("rollout_workers", 1)
+                .put("rollout_threads", 1);
+            ids.add(two.jobs.create(TestServer.CALLER, request).id());
+        }
+        two.await(ids.get(0), JobStatus.RUNNING);
+        two.await(ids.get(1), JobStatus.RUNNING);
+        assertThat(two.jobs.job(TestServer.CALLER, ids.get(3)).status()).isEqualTo(JobStatus.QUEUED);
+
+        two.training.letGo();
+        for (String id : ids) {
+            two.await(id, JobStatus.SUCCEEDED);
+        }
+        assertThat(two.training.requests.stream().skip(2)).extracting(request -> request.settings().steps())
+            .containsExactly(4, 5, 3);
+    }
+
+    @Test
+    void shouldRefuseWhatIsBeyondALimit() throws Exception {
+        TestServer.baseModel(home.resolve("other"), "base");
+        TestServer limited = started(queue(1, each(1), OrganizationLimit.NONE, each(100_000)));
+        limited.training.hold();
+        ObjectNode request = limited.request(1);
+        String running = limited.jobs.create(TestServer.CALLER, request).id();
+        limited.training.awaitHeld();
+        limited.jobs.create(TestServer.CALLER, request);
+
+        assertThatThrownBy(() -> limited.jobs.create(TestServer.CALLER, request))
+            .isInstanceOf(LimitReachedException.class)
+            .hasMessage(
+                    "Organization d3s has 1 jobs waiting, of 1 that may: wait until one has started, or cancel one.");
+        assertThatThrownBy(() -> limited.upload("x".repeat(100_000))).isInstanceOf(LimitReachedException.class)
+            .hasMessageContaining("of 100000 that they may, and this needs 100000 more");
+        limited.jobs.cancel(TestServer.CALLER, running);
+    }
+
+    @Test
+    void shouldLetJobsWaitWhoseTokensOfTheDayAreUsedUp() throws Exception {
+        TestServer.baseModel(home.resolve("other"), "base");
+        TestServer limited = started(queue(1, OrganizationLimit.NONE, each(25), OrganizationLimit.NONE));
+        limited.training.hold();
+        Job job = limited.jobs.create(TestServer.CALLER, limited.request(10));
+        limited.training.awaitHeld();
+        limited.training.allow(4); // of ten tokens each
+
+        limited.await(job.id(), JobStatus.QUEUED);
+
+        assertThat(messages(limited, job.id())).last()
             .asString()
-            .startsWith("The job was interrupted because the server stopped; resume it with POST");
+            .startsWith("The organization has had its tokens of the day: the job is queued again");
+        Job second = limited.jobs.create(TestServer.CALLER, limited.request(1));
+        limited.jobs.follow(TestServer.CALLER, second.id(), null, new JobService.Follower() {
+            @Override
+            public boolean event(JobEvent event) {
+                return !event.message().startsWith("The job waits until 00:00 UTC: organization d3s has trained on 40");
+            }
+
+            @Override
+            public boolean quiet() {
+                return true;
+            }
+        });
+        assertThat(limited.training.requests).hasSize(1);
     }
 
     @Test

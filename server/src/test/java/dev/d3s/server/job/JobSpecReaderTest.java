@@ -174,7 +174,8 @@ class JobSpecReaderTest {
                 new ObjectiveSettings(ObjectiveSettings.Name.DAPO, 0.1, 0.3, 0.01, 0), new UpdateSettings(2, 4), EXACT,
                 2.5, PolicySettings.DEFAULT,
                 new OptimizerSettings(1e-4, OptimizerSettings.Decay.COSINE, 0.1, 1, 0.01, 0.5, 0.8, 0.95, 1e-6),
-                new EvaluationSettings(3, 30, SampledSettings.NONE, 0.7), CheckpointSettings.every(0), new RecordingSettings(4, 3)));
+                new EvaluationSettings(3, 30, SampledSettings.NONE, 0.7), CheckpointSettings.every(0),
+                new RecordingSettings(4, 3)));
         assertThat(spec.seed()).isEqualTo(11);
         assertThat(spec.validationFile()).isEqualTo("file-2");
         assertThat(spec.suffix()).isEqualTo("x");

@@ -148,7 +148,7 @@ class JobTrackersTest {
     void shouldHaveEachStepInAnEventFileOnceWhateverHappened() throws Exception {
         TestServer server = server();
         Job queued = server.jobs.create(TestServer.CALLER, with(server.request(6), "[{\"type\": \"tensorboard\"}]"));
-        Job job = server.stores.jobs.claim(queued, 0, "started").orElseThrow();
+        Job job = claimed(server, queued);
         RunRecord run = server.stores.run(job);
         JobTrackers trackers = trackers(server, false);
         run.step(new StepReport(0, 6, Map.of("loss", 0.5)), "Step 1");
@@ -213,7 +213,7 @@ class JobTrackersTest {
     @Test
     void shouldSendManyStepsInBatches() throws Exception {
         TestServer server = server();
-        Job job = server.stores.jobs.claim(mlflowJob(server, 500), 0, "started").orElseThrow();
+        Job job = claimed(server, mlflowJob(server, 500));
         RunRecord run = server.stores.run(job);
         for (int step = 0; step < 450; step++) {
             double value = step;
@@ -278,7 +278,7 @@ class JobTrackersTest {
     @Test
     void shouldSendMetricsThatAreAddedToAStep() throws Exception {
         TestServer server = server();
-        Job job = server.stores.jobs.claim(mlflowJob(server, 6), 0, "started").orElseThrow();
+        Job job = claimed(server, mlflowJob(server, 6));
         RunRecord run = server.stores.run(job);
         trackers(server, true);
         run.step(new StepReport(0, 6, Map.of("loss", 0.5)), "Step 1");
@@ -296,7 +296,7 @@ class JobTrackersTest {
     @Test
     void shouldFindItsRunAgainAfterACrash() throws Exception {
         TestServer server = server();
-        Job job = server.stores.jobs.claim(mlflowJob(server, 6), 0, "started").orElseThrow();
+        Job job = claimed(server, mlflowJob(server, 6));
         RunRecord run = server.stores.run(job);
         run.step(new StepReport(0, 6, Map.of("loss", 0.5)), "Step 1");
         JobTrackers first = trackers(server, true);
@@ -342,5 +342,13 @@ class JobTrackersTest {
                                 "integrations[3].tensorboard.directory", "integrations[4].type"))
             .hasMessageContaining(
                     "\"wandb\" but must be tensorboard or mlflow: this server does not report to Weights");
+    }
+
+    /** Begins a job's run. */
+    private static Job claimed(TestServer server, Job queued) {
+        Job job = server.stores.jobs.claim("one", "permit", TestServer.ROOM).orElseThrow();
+        assertThat(job.id()).isEqualTo(queued.id());
+        server.stores.run(job).begin(0);
+        return server.jobs.job(TestServer.CALLER, job.id());
     }
 }

@@ -244,7 +244,11 @@ class KillTest {
                         .forEach(file -> files.put(checkpoint.step() + "/" + file.getKey(),
                                 file.getValue().path("sha256").asText()));
                 }
-                assertThat(checkpoints).as("the last three, and the best").hasSizeBetween(3, 4).first().asString().startsWith(STEPS + " ");
+                assertThat(checkpoints).as("the last three, and the best")
+                    .hasSizeBetween(3, 4)
+                    .first()
+                    .asString()
+                    .startsWith(STEPS + " ");
                 return new Outcome(job.epoch(), metrics, checkpoints, files, left);
             }
         }

@@ -21,8 +21,11 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import dev.d3s.server.hub.StubHub;
 import dev.d3s.server.job.JobEvent.Content;
@@ -32,10 +35,15 @@ import dev.d3s.server.job.RegisteredModel.Kind;
 import dev.d3s.server.job.RegisteredModel.Status;
 import dev.d3s.spi.D3sException;
 
+@ParameterizedClass
+@EnumSource
 @Timeout(value = 1, unit = TimeUnit.MINUTES)
 class ModelRegistryTest {
     private static final String WEIGHTS = "model.safetensors";
     private static final String HUB_MODEL = "{\"model\": \"hf://org/tiny\"}";
+
+    @Parameter
+    TestDatabase database;
 
     @TempDir
     Path directory;
@@ -52,7 +60,7 @@ class ModelRegistryTest {
         home = Files.createDirectory(directory.resolve("home"));
         Files.createDirectories(home.resolve("models"));
         Files.createDirectories(home.resolve("allowed"));
-        server = new TestServer(home, stub.endpoint());
+        server = new TestServer(home, database, stub.endpoint());
     }
 
     @AfterEach
@@ -366,7 +374,7 @@ class ModelRegistryTest {
         } while (!Files.exists(part) || Files.size(part) < 150_000);
 
         server.close();
-        server = new TestServer(home, stub.endpoint());
+        server = new TestServer(home, database, stub.endpoint());
         assertThat(registered("tiny").status()).isEqualTo(Status.DOWNLOADING);
         server.registry.start();
         List<JobEvent> events = events("tiny");

@@ -41,6 +41,7 @@ public class ScriptedTraining implements Training {
 
     public final ConcurrentLinkedQueue<TrainingRequest> requests = new ConcurrentLinkedQueue<>();
     private volatile @Nullable Semaphore gate;
+    private volatile boolean deaf;
     private volatile int faultStep = -1;
     private volatile Fault fault = () -> {};
     private volatile CountDownLatch held = new CountDownLatch(1);
@@ -49,6 +50,14 @@ public class ScriptedTraining implements Training {
     public void hold() {
         held = new CountDownLatch(1);
         gate = new Semaphore(0);
+    }
+
+    /** The same for a process that does not even hear that it should end: one that is stopped, or as good as dead. */
+    public void freeze() {
+        deaf = true;
+        if (gate == null) {
+            hold();
+        }
     }
 
     public void allow(int steps) {
@@ -96,8 +105,8 @@ public class ScriptedTraining implements Training {
             observer.report(new StepReport(-1, total, Map.of(Metric.ACCURACY.key(), 0.25)));
         }
         for (; step < total; step++) {
-            waitAtGate(observer);
-            if (observer.stopRequested()) {
+            boolean deafened = waitAtGate(observer);
+            if (!deafened && observer.stopRequested()) {
                 checkpoint(request, observer, step);
                 throw new TrainingStopped();
             }
@@ -114,13 +123,17 @@ public class ScriptedTraining implements Training {
         return new TrainingTotals(total * 10L, total * 40L);
     }
 
-    private void waitAtGate(TrainingObserver observer) {
+    /** @return whether it did not hear anything at the end */
+    private boolean waitAtGate(TrainingObserver observer) {
         Semaphore now = gate;
         held.countDown();
         try {
-            while (now != null && !observer.stopRequested() && !now.tryAcquire(5, TimeUnit.MILLISECONDS)) {
+            while (now != null && (deaf || !observer.stopRequested()) && !now.tryAcquire(5, TimeUnit.MILLISECONDS)) {
                 // asks again
             }
+            boolean deafened = deaf;
+            deaf = false;
+            return deafened;
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }

@@ -5,7 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
 import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +20,8 @@ import java.util.stream.Stream;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 import dev.d3s.server.job.RunRecord.StaleRunException;
 import dev.d3s.server.selection.RecordedRollout;
@@ -24,21 +29,30 @@ import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.TrainingTotals;
 import dev.d3s.spi.D3sException;
 
-/** The stores over a real SQLite file. */
+/** The stores over each real database. */
+@ParameterizedClass
+@EnumSource
 class StoresTest {
     private final TestServer server;
     private final Stores stores;
 
-    StoresTest(@TempDir Path home) {
+    StoresTest(TestDatabase database, @TempDir Path home) {
         TestServer.baseModel(home, "base");
         // never started: nobody runs the jobs but the test
-        server = new TestServer(home);
+        server = new TestServer(home, database);
         stores = server.stores;
     }
 
     private Job claimed() {
-        Job queued = server.jobs.create(TestServer.CALLER, server.request(10));
-        return stores.jobs.claim(queued, 0, "started").orElseThrow();
+        server.jobs.create(TestServer.CALLER, server.request(10));
+        return begun(0);
+    }
+
+    /** The next queued job, whose run goes on after a step. */
+    private Job begun(int firstStep) {
+        Job job = stores.jobs.claim("one", "permit", TestServer.ROOM).orElseThrow();
+        stores.run(job).begin(firstStep);
+        return server.jobs.job(TestServer.CALLER, job.id());
     }
 
     private static StepReport step(int step, Map<String, Double> metrics) {
@@ -51,12 +65,14 @@ class StoresTest {
 
     @Test
     void shouldClaimAJobOnce() {
-        Job queued = server.jobs.create(TestServer.CALLER, server.request(10));
-        assertThat(stores.jobs.claim(queued, 0, "started")).get().satisfies(job -> {
+        server.jobs.create(TestServer.CALLER, server.request(10));
+        assertThat(stores.jobs.claim("one", "permit", TestServer.ROOM)).get().satisfies(job -> {
             assertThat(job.status()).isEqualTo(JobStatus.RUNNING);
             assertThat(job.epoch()).isEqualTo(1);
+            assertThat(job.server()).isEqualTo("one");
+            assertThat(job.permit()).isEqualTo("permit");
         });
-        assertThat(stores.jobs.claim(queued, 0, "started")).isEmpty();
+        assertThat(stores.jobs.claim("two", "another", TestServer.ROOM)).isEmpty();
     }
 
     @Test
@@ -85,8 +101,7 @@ class StoresTest {
         Job first = claimed();
         RunRecord stale = stores.run(first);
         stores.jobs.move(first.id(), Set.of(JobStatus.RUNNING), JobStatus.QUEUED, JobEvent.Level.INFO, "again");
-        Job second = stores.jobs.claim(server.jobs.job(TestServer.CALLER, first.id()), 0, "started again")
-            .orElseThrow();
+        Job second = begun(0);
         List<JobEvent> before = stores.events.newestBefore(first.id(), Long.MAX_VALUE, 100);
 
         assertThatThrownBy(() -> stale.step(step(0, Map.of("loss", 1.0)), "x")).isInstanceOf(StaleRunException.class);
@@ -98,11 +113,62 @@ class StoresTest {
             .isInstanceOf(StaleRunException.class);
         assertThatThrownBy(() -> stale.failed(new Job.JobError("a", "b", null)))
             .isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(() -> stale.begin(0)).isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(() -> stale.requeued("x")).isInstanceOf(StaleRunException.class);
+        assertThatThrownBy(() -> stale.paused(JobEvent.Level.INFO, "x")).isInstanceOf(StaleRunException.class);
         assertThatThrownBy(stale::cancelled).isInstanceOf(StaleRunException.class);
 
         assertThat(stores.events.newestBefore(first.id(), Long.MAX_VALUE, 100)).isEqualTo(before);
         assertThat(server.jobs.job(TestServer.CALLER, first.id())).isEqualTo(second);
         assertThat(stores.checkpoints.latestFirst(first.id())).isEmpty();
+    }
+
+    private Job recovered(Job job) {
+        JobStore.Owner owner = stores.jobs.holding("permit").getFirst();
+        assertThat(stores.jobs.recover(owner, "The server is gone")).isTrue();
+        assertThat(stores.jobs.recover(owner, "The server is gone")).as("by another server, too").isFalse();
+        return server.jobs.job(TestServer.CALLER, job.id());
+    }
+
+    @Test
+    void shouldPauseAJobThatEndsServersBeforeItGetsAnywhere() {
+        Job job = claimed();
+        assertThat(recovered(job).status()).isEqualTo(JobStatus.QUEUED);
+        stores.run(begun(0)).step(step(0, Map.of()), "some way");
+        assertThat(recovered(job).status()).as("counts from here").isEqualTo(JobStatus.QUEUED);
+        for (int crash = 1; crash < 3; crash++) {
+            begun(0);
+            assertThat(recovered(job).status()).isEqualTo(JobStatus.QUEUED);
+        }
+        begun(0);
+        Job looping = recovered(job);
+
+        assertThat(looping.status()).isEqualTo(JobStatus.PAUSED);
+        assertThat(looping.error()).isNotNull().satisfies(error -> {
+            assertThat(error.code()).isEqualTo("crash_loop");
+            assertThat(error.message()).startsWith("The server ended 3 times in a row while it ran the job, before a ")
+                .contains("/v1/fine_tuning/jobs/" + job.id() + "/resume");
+        });
+        assertThat(server.jobs.events(TestServer.CALLER, job.id(), null, 1).elements().getFirst().level())
+            .isEqualTo(JobEvent.Level.WARN);
+        server.jobs.resume(TestServer.CALLER, job.id());
+        begun(0);
+        assertThat(recovered(job).status()).as("a new chance").isEqualTo(JobStatus.QUEUED);
+    }
+
+    @Test
+    void shouldPauseAJobThatAlwaysEndsServersAtTheSameStep() {
+        Job job = claimed();
+        stores.run(job).step(step(0, Map.of()), "x");
+        for (int crash = 0; crash < 10; crash++) {
+            assertThat(recovered(job).status()).isEqualTo(JobStatus.QUEUED);
+            stores.run(begun(0)).step(step(0, Map.of()), "x");
+        }
+        assertThat(recovered(job).status()).isEqualTo(JobStatus.PAUSED);
+        assertThat(server.jobs.job(TestServer.CALLER, job.id()).error()).isNotNull()
+            .extracting(Job.JobError::message)
+            .asString()
+            .contains("10 times in a row", "no further than step 1");
     }
 
     @Test
@@ -116,7 +182,7 @@ class StoresTest {
         record.paused(JobEvent.Level.INFO, "paused");
         server.jobs.resume(TestServer.CALLER, job.id());
 
-        Job resumed = stores.jobs.claim(server.jobs.job(TestServer.CALLER, job.id()), 3, "goes on").orElseThrow();
+        Job resumed = begun(3);
 
         assertThat(resumed.completedSteps()).isEqualTo(3);
         assertThat(stores.metrics.series(job.id(), Set.of(), -1).steps()).containsExactly(-1, 0, 1, 2);
@@ -209,12 +275,56 @@ class StoresTest {
 
     @Test
     void shouldSayThatTheDiskIsFull() {
-        assertThatThrownBy(() -> stores.database.change(connection -> {
-            throw new SQLException("[SQLITE_FULL] Insertion failed because database is full");
-        })).isInstanceOfSatisfying(D3sException.class, e -> {
-            assertThat(e.code()).isEqualTo("disk_full");
-            assertThat(e).hasMessageContaining("free space under d3s.home");
+        for (SQLException full : List.of(
+                new SQLException("[SQLITE_FULL] Insertion failed because database is full"),
+                new SQLException("could not extend file \"base/1/2\"", "53100"))) {
+            assertThatThrownBy(() -> stores.database.change(connection -> {
+                throw full;
+            })).isInstanceOfSatisfying(D3sException.class, e -> {
+                assertThat(e.code()).isEqualTo("disk_full");
+                assertThat(e).hasMessageContaining("free space under d3s.home");
+            });
+        }
+    }
+
+    @Test
+    void shouldTryAgainWhatFailedBecauseOfOthersAndUndoItBefore() {
+        Job job = claimed();
+        long events = server.jobs.events(TestServer.CALLER, job.id(), null, 100).elements().size();
+        Deque<SQLException> failures = new ArrayDeque<>(List.of(new SQLException("deadlock detected", "40P01"),
+                new SQLException("[SQLITE_BUSY] The database file is locked"),
+                new SQLException("terminating connection due to administrator command", "57P01")));
+
+        stores.database.change(connection -> {
+            stores.events.append(connection, job.id(), JobEvent.Level.INFO, JobEvent.Content.MESSAGE, "once", null);
+            SQLException failure = failures.poll();
+            if (failure != null) {
+                throw failure;
+            }
         });
+
+        assertThat(failures).isEmpty();
+        assertThat(server.jobs.events(TestServer.CALLER, job.id(), null, 100).elements()).hasSize((int) events + 1);
+    }
+
+    @Test
+    void shouldSayThatTheDatabaseIsAwayWhenItStaysAway() {
+        assertThatThrownBy(() -> stores.database.patient(Duration.ZERO).change(connection -> {
+            throw new SQLException("Connection to 127.0.0.1:5432 refused.", "08001");
+        })).isInstanceOfSatisfying(D3sException.class, e -> {
+            assertThat(e.code()).isEqualTo("database_unavailable");
+            assertThat(e).hasMessageContaining("d3s.datasource.url");
+        });
+    }
+
+    /** Models generate the character 0, and PostgreSQL has none. */
+    @Test
+    void shouldStoreWhateverAModelGenerates() {
+        Job job = claimed();
+        stores.jobs.note(job.id(), JobEvent.Level.INFO, "a\0b \uD83D\uDE00");
+        stores.run(job).step(step(0, Map.of("rollout_selector_" + "x".repeat(100), 1.0)), "x".repeat(100_000));
+        assertThat(server.jobs.events(TestServer.CALLER, job.id(), null, 2).elements()).extracting(JobEvent::message)
+            .containsExactly("x".repeat(100_000), "a\uFFFDb \uD83D\uDE00");
     }
 
     @Test

@@ -11,18 +11,19 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
-import org.flywaydb.core.Flyway;
+import javax.sql.DataSource;
+
 import org.jspecify.annotations.Nullable;
-import org.sqlite.SQLiteConfig;
-import org.sqlite.SQLiteDataSource;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.config.MemorySettings;
 import dev.d3s.server.config.ModelSources;
+import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.hub.Hub;
@@ -32,10 +33,13 @@ import dev.d3s.server.training.Training;
 
 /** Jobs over a real database in a directory, without Quarkus. A second one over the same directory is a restart. */
 final class TestServer implements AutoCloseable {
+    static final Turns.Room ROOM = new Turns.Room(1, 0);
     static final ObjectMapper JSON = new ObjectMapper();
     static final Caller CALLER = Caller.anonymous("d3s", null);
 
     final ServerSettings settings;
+    final ClusterSettings cluster;
+    final SeverableSource network;
     final TestCatalogs catalogs = new TestCatalogs();
     final PluginRegistry plugins = TestCatalogs.plugins();
     final ScriptedTraining training = new ScriptedTraining();
@@ -50,39 +54,49 @@ final class TestServer implements AutoCloseable {
     final EvalService evals;
 
     TestServer(Path home) {
-        this(home, URI.create("http://127.0.0.1:9"));
+        this(home, TestDatabase.SQLITE);
+    }
+
+    TestServer(Path home, TestDatabase database) {
+        this(home, database, URI.create("http://127.0.0.1:9"));
     }
 
     /** @param endpoint of a hub */
-    TestServer(Path home, URI endpoint) {
-        this(home, endpoint, null);
+    TestServer(Path home, TestDatabase database, URI endpoint) {
+        this(home, database.open(home), endpoint, "one", QueueSettings.DEFAULT, null);
+    }
+
+    TestServer(Path home, TestDatabase database, String name, QueueSettings queue) {
+        this(home, database.open(home), URI.create("http://127.0.0.1:9"), name, queue, null);
+    }
+
+    /** One of several on a database. */
+    TestServer(Path home, DataSource source, String name) {
+        this(home, source, URI.create("http://127.0.0.1:9"), name, QueueSettings.DEFAULT, null);
     }
 
     /** With real engines. */
     TestServer(Path home, Training training) {
-        this(home, URI.create("http://127.0.0.1:9"), training);
+        this(home, TestDatabase.SQLITE.open(home), URI.create("http://127.0.0.1:9"), "one", QueueSettings.DEFAULT,
+                training);
     }
 
-    private TestServer(Path home, URI endpoint, @Nullable Training real) {
+    private TestServer(Path home, DataSource source, URI endpoint, String name, QueueSettings queue,
+            @Nullable Training real) {
+        cluster = new ClusterSettings(name, Duration.ofMillis(250));
         settings = new ServerSettings(home, home.resolve("models"), null, 1, 1L << 20, "d3s", Duration.ofMillis(50),
                 Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null),
                 List.of(), home.resolve("data"), MemorySettings.DEFAULT);
-        SQLiteConfig config = new SQLiteConfig();
-        config.setJournalMode(SQLiteConfig.JournalMode.WAL);
-        config.setBusyTimeout(10_000);
-        config.enforceForeignKeys(true);
-        config.setTransactionMode(SQLiteConfig.TransactionMode.IMMEDIATE);
-        SQLiteDataSource source = new SQLiteDataSource(config);
-        source.setUrl("jdbc:sqlite:" + home.resolve("d3s.db"));
-        Flyway.configure().dataSource(source).locations("classpath:db/migration").load().migrate();
-        stores = new Stores(source, plugins);
-        files = new FileService(stores, settings);
+        network = new SeverableSource(source);
+        stores = new Stores(network, plugins, queue);
+        DiskUse disk = new DiskUse(stores, settings, queue);
+        files = new FileService(stores, settings, disk);
         models = new ModelCatalog(stores, settings);
         hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
         registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
         jobs = new JobService(stores, settings, models, files, real == null ? training : real, plugins, catalogs,
-                catalogs, catalogs, new RequestLimits(1000));
-        evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs);
+                catalogs, catalogs, new RequestLimits(1000), cluster, queue, disk);
+        evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs, cluster);
     }
 
     /** Puts a base model into the models directory. */
@@ -152,6 +166,7 @@ final class TestServer implements AutoCloseable {
 
     @Override
     public void close() {
+        network.mend();
         evaluation.letGo();
         evals.close();
         training.letGo();

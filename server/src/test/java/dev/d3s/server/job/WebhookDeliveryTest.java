@@ -258,10 +258,10 @@ class WebhookDeliveryTest {
     void shouldReportNothingThatWasNotStored() {
         TestServer server = server();
         server.stores.outbox.open();
-        Job job = server.stores.jobs.claim(server.jobs.create(TestServer.CALLER, server.request(2)), 0, "started")
-            .orElseThrow();
+        server.jobs.create(TestServer.CALLER, server.request(2));
+        Job job = server.stores.jobs.claim("one", "permit", TestServer.ROOM).orElseThrow();
         RunRecord stale = server.stores.run(job);
-        server.jobs.cancel(TestServer.CALLER, job.id());
+        server.stores.jobs.move(job.id(), Set.of(JobStatus.RUNNING), JobStatus.CANCELLED, JobEvent.Level.INFO, "x");
 
         assertThatThrownBy(() -> stale.succeeded(new TrainingTotals(1, 1), "model", 2))
             .isInstanceOf(StaleRunException.class);

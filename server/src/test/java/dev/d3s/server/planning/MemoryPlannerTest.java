@@ -112,7 +112,7 @@ class MemoryPlannerTest {
     @Test
     void shouldTakeWhatAJobGives() {
         EngineWishes wishes = new EngineWishes(null, 1, 777, 99, ActivationCheckpointing.LAYER, null, null, 3,
-                Refresh.RECREATE);
+                Refresh.RECREATE, null);
 
         EngineSettings settings = planner(0).plan(workload(PolicySettings.DEFAULT, false), wishes).plan().settings();
 

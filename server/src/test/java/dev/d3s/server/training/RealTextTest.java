@@ -112,7 +112,8 @@ class RealTextTest {
                 ReinforcementSettings.EntropySource.ROLLOUT,
                 new ObjectiveSettings(ObjectiveSettings.Name.GRPO, 0.2, 0.28, 0, 2), UpdateSettings.ONCE,
                 Runs.mathGrader(), 10, PolicySettings.DEFAULT,
-                Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 8), CheckpointSettings.every(0), new RecordingSettings(1, 2));
+                Runs.optimizer(2e-4, 1, 0.1), new EvaluationSettings(0, 8), CheckpointSettings.every(0),
+                new RecordingSettings(1, 2));
         RecordingObserver reinforcement = new RecordingObserver(directory.resolve("reinforcement"));
         TrainingTotals totals = training.run(request(supervised.checkpoint(12), settings), reinforcement);
 

@@ -1,0 +1,32 @@
+package dev.d3s.server.wiring;
+
+import javax.sql.DataSource;
+
+import jakarta.enterprise.inject.Any;
+import jakarta.enterprise.inject.Produces;
+import jakarta.inject.Singleton;
+
+import org.flywaydb.core.Flyway;
+
+import dev.d3s.server.job.Migrations;
+import io.agroal.api.AgroalDataSource;
+import io.quarkus.arc.InjectableInstance;
+
+/** Hands over the one of the two configured databases that is in use. */
+@Singleton
+final class ActiveDatabase {
+    private ActiveDatabase() {}
+
+    @Produces
+    @Singleton
+    static DataSource source(@Any InjectableInstance<AgroalDataSource> sources) {
+        return sources.getActive();
+    }
+
+    @Produces
+    @Singleton
+    static Migrations migrations(@Any InjectableInstance<Flyway> flyways) {
+        Flyway flyway = flyways.getActive();
+        return flyway::migrate;
+    }
+}
