@@ -17,8 +17,8 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.HuggingFaceModel;
+import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.Tokenizer;
 import dev.d3s.server.rollout.CompletionListener;
 import dev.d3s.server.rollout.CompletionRequest;
