@@ -33,10 +33,12 @@ import dev.d3s.spi.D3sException;
 @ParameterizedClass
 @EnumSource
 class StoresTest {
+    private final TestDatabase database;
     private final TestServer server;
     private final Stores stores;
 
     StoresTest(TestDatabase database, @TempDir Path home) {
+        this.database = database;
         TestServer.baseModel(home, "base");
         // never started: nobody runs the jobs but the test
         server = new TestServer(home, database);
@@ -332,5 +334,24 @@ class StoresTest {
         Identifiers identifiers = new Identifiers();
         List<String> ids = IntStream.range(0, 10_000).mapToObj(index -> identifiers.next("file")).toList();
         assertThat(ids).isSorted().doesNotHaveDuplicates().allMatch(id -> id.matches("file-[0-9a-z]{24}"));
+    }
+
+    /** A queue of a thousand jobs is listed and taken from without anybody noticing; the figures are printed. */
+    @Test
+    void shouldPickFromAThousandJobsQuickly() {
+        Job first = server.jobs.create(TestServer.CALLER, server.request(10));
+        for (int job = 1; job < 1000; job++) {
+            stores.jobs.insert(stores.identifiers.next("ftjob"), "organization-" + job % 7, first.spec(),
+                    new JobDemand(1, 0), JobStatus.QUEUED, "queued", connection -> {});
+        }
+        stores.jobs.claim("one", "warm", TestServer.ROOM).orElseThrow();
+        long began = System.nanoTime();
+        assertThat(stores.jobs.list(null, null, 100, Map.of())).hasSize(100);
+        long listed = System.nanoTime();
+        assertThat(stores.jobs.claim("two", "permit", TestServer.ROOM)).isPresent();
+        long picked = System.nanoTime();
+        System.out.printf("%s: 100 of 1000 jobs listed in %d ms, one picked in %d ms%n", database,
+                (listed - began) / 1_000_000, (picked - listed) / 1_000_000);
+        assertThat(Duration.ofNanos(picked - began)).isLessThan(Duration.ofSeconds(2));
     }
 }
