@@ -68,6 +68,7 @@ class EvalsResource {
     @RequestBody(content = @Content(schema = @Schema(implementation = Object.class), examples = @ExampleObject(name = "pass@8", value = EXAMPLE)))
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = EvalObject.class)))
     @APIResponse(responseCode = "400", description = "The request has mistakes", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
+    @APIResponse(responseCode = "422", description = "The Idempotency-Key was sent with another request", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public EvalObject create(String body, @RestHeader("Idempotency-Key") @Nullable String idempotencyKey) {
         return EvalObject.of(evals.create(callers.with(Scope.JOBS_WRITE), json.read(body), idempotencyKey));
     }

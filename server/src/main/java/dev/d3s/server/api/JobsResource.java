@@ -77,6 +77,7 @@ class JobsResource {
     @APIResponse(responseCode = "200", content = @Content(schema = @Schema(oneOf = {FineTuningJob.class,
             JobPlanObject.class})))
     @APIResponse(responseCode = "400", description = "The request has mistakes, or the job does not fit into memory", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
+    @APIResponse(responseCode = "422", description = "The Idempotency-Key was sent with another request", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public Response create(String body, @RestQuery("dry_run") @Nullable String dryRun,
             @RestHeader("Idempotency-Key") @Nullable String idempotencyKey) {
         Caller caller = callers.with(Scope.JOBS_WRITE);

@@ -57,6 +57,9 @@ public class FileService {
                 stores.files.insert(file, connection -> stores.audit.append(connection, caller,
                         AuditAction.FILE_CREATED, id, details -> details.put("bytes", bytes)));
                 return file;
+            } catch (RuntimeException e) {
+                Files.deleteIfExists(content(id)); // nobody has a name for it
+                throw e;
             } finally {
                 Files.deleteIfExists(temporary);
             }

@@ -5,6 +5,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 
+import javax.sql.DataSource;
+
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
@@ -30,16 +32,31 @@ public class KeyService {
     private static final Duration BETWEEN_USES = Duration.ofMinutes(1);
     private static final int LONGEST_NAME = 128;
 
-    private final Stores stores;
+    private final KeyStore keys;
+    private final Identifiers identifiers;
     private final AccessSettings settings;
     private final Listening listening;
     private volatile boolean seen;
 
     @Inject
     KeyService(Stores stores, AccessSettings settings, Listening listening) {
-        this.stores = stores;
+        this(stores.keys, stores.identifiers, settings, listening);
+    }
+
+    private KeyService(KeyStore keys, Identifiers identifiers, AccessSettings settings, Listening listening) {
+        this.keys = keys;
+        this.identifiers = identifiers;
         this.settings = settings;
         this.listening = listening;
+    }
+
+    /** For the command line: makes, lists and revokes, beside a server that may be running. */
+    public static KeyService of(DataSource source) {
+        Database database = new Database(source);
+        Identifiers identifiers = new Identifiers();
+        return new KeyService(new KeyStore(database, new AuditStore(database, identifiers)), identifiers,
+                new AccessSettings(false, "organization", "d3s-admin", Duration.ofDays(1)),
+                new Listening("127.0.0.1", false));
     }
 
     /**
@@ -120,28 +137,28 @@ public class KeyService {
         }
         KeySecret secret = KeySecret.random();
         long now = System.currentTimeMillis();
-        ApiKey key = new ApiKey(stores.identifiers.next("key"), organization, name, role, scopes, secret.prefix(), now,
+        ApiKey key = new ApiKey(identifiers.next("key"), organization, name, role, scopes, secret.prefix(), now,
                 expires == null ? null : now + expires.toMillis(), null, null);
-        stores.keys.insert(maker, key, secret.hash());
+        keys.insert(maker, key, secret.hash());
         return new NewKey(key, secret);
     }
 
     /** @param organization only those; {@code null} for all */
     public List<ApiKey> list(@Nullable String organization) {
-        return stores.keys.list(organization);
+        return keys.list(organization);
     }
 
     /** @return whether it was valid until now */
     public boolean revoke(Caller revoker, String id) {
-        ApiKey key = stores.keys.key(id).orElseThrow(() -> new NotFoundException("key", id));
-        return stores.keys.revoke(new Caller(key.organization(), false, revoker.kind(), revoker.id(), revoker.name(),
+        ApiKey key = keys.key(id).orElseThrow(() -> new NotFoundException("key", id));
+        return keys.revoke(new Caller(key.organization(), false, revoker.kind(), revoker.id(), revoker.name(),
                 revoker.role(), revoker.scopes(), revoker.address()), key.id());
     }
 
     /** Whether there has ever been a key: from then on nobody is let in without one. */
     public boolean any() {
         if (!seen) {
-            seen = stores.keys.any();
+            seen = keys.any();
         }
         return seen;
     }
@@ -155,7 +172,7 @@ public class KeyService {
         KeySecret secret = KeySecret.parse(text)
             .orElseThrow(() -> UnauthorizedException.key("The API key is not one of this server: keys look like "
                     + KeySecret.BEGINNING + "... and are made with ./d3s keys create."));
-        KeyStore.Stored stored = stores.keys.byPrefix(secret.prefix())
+        KeyStore.Stored stored = keys.byPrefix(secret.prefix())
             .filter(found -> secret.hasHash(found.hash()))
             .orElseThrow(() -> UnauthorizedException.key("The API key " + secret + " is not known to this server."));
         ApiKey key = stored.key();
@@ -169,7 +186,7 @@ public class KeyService {
         long before = now - BETWEEN_USES.toMillis();
         if (key.lastUsedAt() == null || key.lastUsedAt() < before) {
             try {
-                stores.keys.used(key.id(), now, before);
+                keys.used(key.id(), now, before);
             } catch (D3sException e) { // a full disk keeps nobody out
                 LOG.warnf("When the key %s was used last could not be stored: %s", key.id(), e.text());
             }

@@ -25,7 +25,8 @@ import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
 
 /**
- * The program: {@code serve} (the default), {@code demo}, {@code compare}, {@code doctor} or {@code bench}, as {@code ./d3s} calls it. The demo
+ * The program: {@code serve} (the default), {@code keys}, {@code demo}, {@code compare}, {@code doctor} or {@code bench}, as
+ * {@code ./d3s} calls it. The demo
  * and the comparison are clients of a server in the same process, so that ending the process ends both.
  */
 @QuarkusMain
@@ -67,8 +68,13 @@ public final class Main {
                     }
                 }
                 case "bench" -> Bench.parse(console(), OnnxTorchEngines::new, options).run();
+                case "keys" -> {
+                    if (!helped(KeysCommand.USAGE, options)) {
+                        System.exit(KeysCommand.run(console(), options));
+                    }
+                }
                 default -> {
-                    console().println("Unknown command '" + command + "': serve, demo, compare, doctor or bench.");
+                    console().println("Unknown command '" + command + "': serve, keys, demo, compare, doctor or bench.");
                     System.exit(2);
                 }
             }
@@ -112,6 +118,9 @@ public final class Main {
         System.setProperty(TemporaryHome.PROPERTY, "true");
         System.setProperty("quarkus.http.port", String.valueOf(free(PORT) ? PORT : 0));
         System.setProperty("quarkus.log.level", "WARN");
+        // nobody else can reach it, and nobody has a key of it
+        System.setProperty("quarkus.http.host", "127.0.0.1");
+        System.setProperty("quarkus.oidc.tenant-enabled", "false");
         Quarkus.run(EmbeddedServer.class, (code, failure) -> {
             if (failure != null) {
                 TemporaryHome.delete(home); // a server that did not start does not stop either

@@ -1,0 +1,45 @@
+package dev.d3s.server.config;
+
+import java.nio.file.Path;
+import java.util.List;
+
+import org.jspecify.annotations.Nullable;
+
+import io.quarkus.runtime.configuration.ConfigUtils;
+import io.smallrye.config.SmallRyeConfig;
+
+/**
+ * The database of the server that is configured, for commands that need nothing else of it.
+ *
+ * @param url for JDBC
+ * @param locations of migrations
+ * @param home of the server
+ */
+public record DatabaseAddress(String url, @Nullable String user, @Nullable String password, List<String> locations,
+        Path home) {
+    /** Of this process. */
+    public static DatabaseAddress read() {
+        SmallRyeConfig config = ConfigUtils.configBuilder().build();
+        Path home = Path.of(config.getOptionalValue("d3s.home", String.class)
+            .orElse(System.getProperty("user.home") + "/.d3s"));
+        String shared = text(config, "d3s.datasource.url");
+        if (shared != null) {
+            return new DatabaseAddress(shared, text(config, "d3s.datasource.username"),
+                    text(config, "d3s.datasource.password"), List.of("db/migration", "db/postgresql"), home);
+        }
+        String named = text(config, "quarkus.datasource.sqlite.jdbc.url");
+        return new DatabaseAddress(
+                named != null ? named : config.getValue("quarkus.datasource.jdbc.url", String.class), null, null,
+                List.of("db/migration"), home);
+    }
+
+    private static @Nullable String text(SmallRyeConfig config, String key) {
+        return config.getOptionalValue(key, String.class).filter(value -> !value.isBlank()).orElse(null);
+    }
+
+    /** Without the password. */
+    @Override
+    public String toString() {
+        return "DatabaseAddress[url=" + url + ", user=" + user + ", home=" + home + "]";
+    }
+}
