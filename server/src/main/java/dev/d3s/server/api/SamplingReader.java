@@ -27,6 +27,8 @@ class SamplingReader {
             "stop", "logprobs", "stream", "stream_options", "max_tokens", "frequency_penalty", "presence_penalty",
             "logit_bias", "return_token_ids");
 
+    private static final int MOST_MISTAKES = 100;
+
     final JsonNode body;
     private final List<Mistake> mistakes = new ArrayList<>();
 
@@ -43,7 +45,7 @@ class SamplingReader {
         Set<String> known = new TreeSet<>(COMMON);
         known.addAll(more);
         body.fieldNames().forEachRemaining(name -> {
-            if (!known.contains(name) && !IGNORED.contains(name)) {
+            if (!known.contains(name) && !IGNORED.contains(name) && mistakes.size() < MOST_MISTAKES) {
                 mistake(name, "unknown_parameter", "There is no member '" + name + "'; there are "
                         + String.join(", ", known) + ".");
             }
@@ -151,7 +153,9 @@ class SamplingReader {
     }
 
     void mistake(String name, String code, String message) {
-        mistakes.add(new Mistake(name, code, message));
+        if (mistakes.size() < MOST_MISTAKES) {
+            mistakes.add(new Mistake(name, code, message));
+        }
     }
 
     void throwMistakes() {

@@ -24,7 +24,9 @@ import dev.d3s.spi.ErrorCategory;
  */
 public final class Dataset implements AutoCloseable {
     /** A longer line is not a prompt that any model can take. */
-    private static final int MAX_LINE_BYTES = 1 << 26;
+    static final int MAX_LINE_BYTES = 1 << 26;
+    /** What is kept of each row is held in memory. */
+    private static final int MAX_ROWS = 20_000_000;
 
     private final Path file;
     private final RowKind kind;
@@ -152,6 +154,11 @@ public final class Dataset implements AutoCloseable {
         while (problems.size() < RowProblem.LIMIT && lines.next()) {
             if (lines.blank()) {
                 continue;
+            }
+            if (index.size == MAX_ROWS) {
+                problems.add(new RowProblem(lines.number(), "The file has more than " + MAX_ROWS
+                        + " rows: split it; a job reads its rows in random order anyway."));
+                break;
             }
             if (lines.length() > MAX_LINE_BYTES) {
                 problems.add(new RowProblem(lines.number(), "The line has " + lines.length()

@@ -6,7 +6,10 @@ import java.io.OutputStream;
 import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Base64;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +18,6 @@ import com.fasterxml.jackson.core.JsonGenerator;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
-import dev.hardwood.InputFile;
 import dev.hardwood.reader.ParquetFileReader;
 import dev.hardwood.reader.RowReader;
 import dev.hardwood.row.PqList;
@@ -29,19 +31,27 @@ import dev.hardwood.row.StructAccessor;
  */
 final class ParquetRows {
     private static final JsonFactory JSON = new JsonFactory();
+    private static final Duration LONGEST_SILENCE = Duration.ofSeconds(60);
 
     private ParquetRows() {}
 
     /** @return why the rows end early, one sentence; {@code null} when they do not */
     static @Nullable String write(Path file, OutputStream output) throws IOException {
+        return write(file, output, LONGEST_SILENCE);
+    }
+
+    /** @param longestSilence how long no row may come before the file counts as damaged */
+    static @Nullable String write(Path file, OutputStream output, Duration longestSilence) throws IOException {
         boolean begun = false;
-        try (ParquetFileReader reader = ParquetFileReader.open(InputFile.of(file));
+        try (Watch watch = new Watch(longestSilence);
+                ParquetFileReader reader = ParquetFileReader.open(new ParquetInput(file));
                 RowReader rows = reader.rowReader()) {
             JsonGenerator json = JSON.createGenerator(new BufferedOutputStream(output, 1 << 16));
             json.disable(JsonGenerator.Feature.AUTO_CLOSE_TARGET);
             json.setRootValueSeparator(null);
             while (rows.hasNext()) {
                 rows.next();
+                watch.progress();
                 begun = true;
                 struct(json, rows);
                 json.writeRaw('\n');
@@ -50,6 +60,10 @@ final class ParquetRows {
             return null;
         } catch (D3sException known) {
             throw known;
+        } catch (OutOfMemoryError | StackOverflowError hostile) {
+            // the reader believes the sizes that a file states; they were no memory of anybody else's
+            throw new D3sException(ErrorCategory.USER, "invalid_row", Dataset.name(file)
+                    + " states sizes that no memory holds: it is damaged, or its row groups must be smaller.", hostile);
         } catch (IOException | RuntimeException unreadable) {
             if (begun) {
                 return "The Parquet file cannot be read any further: " + unreadable.getMessage() + ".";
@@ -57,6 +71,59 @@ final class ParquetRows {
             throw new D3sException(ErrorCategory.USER, "invalid_row", Dataset.name(file)
                     + " cannot be read as Parquet: " + unreadable.getMessage()
                     + ". Write it again, uncompressed or with snappy, zstd or gzip.", unreadable);
+        }
+    }
+
+    /**
+     * Interrupts its thread when there is no progress: where a file lies about itself, a thread of the reader may end without a
+     * word while this one waits for what it was to bring.
+     */
+    private static final class Watch implements AutoCloseable {
+        private final Thread watched = Thread.currentThread();
+        private final CountDownLatch done = new CountDownLatch(1);
+        private final Thread watching;
+        private volatile long last = System.nanoTime();
+        private volatile boolean silent;
+
+        Watch(Duration longestSilence) {
+            watching = Thread.ofVirtual().name("d3s-parquet-watch").start(() -> watch(longestSilence.toNanos()));
+        }
+
+        private void watch(long longest) {
+            try {
+                while (!done.await(longest / 4, TimeUnit.NANOSECONDS)) {
+                    if (System.nanoTime() - last > longest) {
+                        silent = true;
+                        watched.interrupt();
+                        return;
+                    }
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
+        void progress() {
+            last = System.nanoTime();
+        }
+
+        @Override
+        public void close() {
+            done.countDown();
+            boolean interrupted = false;
+            while (true) {
+                try {
+                    watching.join();
+                    break;
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+            if (interrupted && !silent) {
+                watched.interrupt(); // it was for somebody else
+            } else if (silent) {
+                Thread.interrupted();
+            }
         }
     }
 

@@ -31,6 +31,9 @@ record RowSource(FileChannel channel, @Nullable String failure) {
     private static final int USUAL_RATIO = 5;
     /** What a working file leaves free on its disk. */
     private static final long SPACE_LEFT = 1L << 30;
+    /** A file may unpack to this, and to so many times its own size; text that somebody wrote stays far below. */
+    private static final long UNPACKED = 256L << 20;
+    private static final int MOST_UNPACKED_TIMES = 200;
     private static final long SPACE_CHECKED_EVERY = 1L << 26;
 
     private enum Format {
@@ -38,10 +41,16 @@ record RowSource(FileChannel channel, @Nullable String failure) {
     }
 
     static RowSource open(Path file) throws IOException {
+        return open(file, UNPACKED);
+    }
+
+    /** @param unpacked bytes that even a tiny file may unpack to */
+    static RowSource open(Path file, long unpacked) throws IOException {
+        long most = unpacked + MOST_UNPACKED_TIMES * Files.size(file);
         return switch (format(file)) {
             case LINES -> new RowSource(FileChannel.open(file, StandardOpenOption.READ), null);
-            case GZIP -> unpacked(file);
-            case PARQUET -> written(directory(file), file);
+            case GZIP -> unpacked(file, most);
+            case PARQUET -> written(directory(file), file, most);
         };
     }
 
@@ -62,21 +71,21 @@ record RowSource(FileChannel channel, @Nullable String failure) {
         }
     }
 
-    private static RowSource unpacked(Path file) throws IOException {
+    private static RowSource unpacked(Path file, long most) throws IOException {
         Path directory = directory(file);
         Path working = Files.createTempFile(directory, ".rows-", ".tmp");
         try {
             String failure = null;
             try (OutputStream output = Files.newOutputStream(working);
                     InputStream input = new GZIPInputStream(Files.newInputStream(file), BLOCK)) {
-                copy(input, output, directory);
+                copy(input, new Limited(output, directory, file, most));
             } catch (ZipException | EOFException damaged) {
                 failure = "The gzip data ends or is damaged here (" + damaged.getMessage()
                         + "): compress the file again.";
             }
             return switch (format(working)) {
                 case LINES -> new RowSource(FileChannel.open(working, StandardOpenOption.READ), failure);
-                case PARQUET -> written(directory, working);
+                case PARQUET -> written(directory, working, most);
                 case GZIP -> throw new D3sException(ErrorCategory.USER, "invalid_row",
                         Dataset.name(file) + " is compressed twice: compress it once.");
             };
@@ -85,12 +94,12 @@ record RowSource(FileChannel channel, @Nullable String failure) {
         }
     }
 
-    private static RowSource written(Path directory, Path parquet) throws IOException {
+    private static RowSource written(Path directory, Path parquet, long most) throws IOException {
         Path working = Files.createTempFile(directory, ".rows-", ".tmp");
         FileChannel channel = FileChannel.open(working, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
             Files.delete(working);
-            String failure = ParquetRows.write(parquet, new Limited(Channels.newOutputStream(channel), directory));
+            String failure = ParquetRows.write(parquet, new Limited(Channels.newOutputStream(channel), directory, parquet, most));
             return new RowSource(channel, failure);
         } catch (IOException | RuntimeException unreadable) {
             channel.close();
@@ -98,9 +107,8 @@ record RowSource(FileChannel channel, @Nullable String failure) {
         }
     }
 
-    private static void copy(InputStream input, OutputStream output, Path directory) throws IOException {
+    private static void copy(InputStream input, OutputStream limited) throws IOException {
         byte[] block = new byte[BLOCK];
-        OutputStream limited = new Limited(output, directory);
         for (int count = input.read(block); count >= 0; count = input.read(block)) {
             limited.write(block, 0, count);
         }
@@ -112,15 +120,20 @@ record RowSource(FileChannel channel, @Nullable String failure) {
         return parent != null && Files.isWritable(parent) ? parent : Path.of(System.getProperty("java.io.tmpdir"));
     }
 
-    /** Ends before the disk is full: a small file can unpack to a very large one. */
+    /** Ends at its limit, and before the disk is full: a small file can unpack to a very large one. */
     private static final class Limited extends OutputStream {
         private final OutputStream output;
         private final Path directory;
+        private final Path file;
+        private final long most;
+        private long written;
         private long sinceCheck = SPACE_CHECKED_EVERY;
 
-        Limited(OutputStream output, Path directory) {
+        Limited(OutputStream output, Path directory, Path file, long most) {
             this.output = output;
             this.directory = directory;
+            this.file = file;
+            this.most = most;
         }
 
         @Override
@@ -131,6 +144,12 @@ record RowSource(FileChannel channel, @Nullable String failure) {
         @Override
         public void write(byte[] bytes, int offset, int length) throws IOException {
             sinceCheck += length;
+            written += length;
+            if (written > most) {
+                throw new D3sException(ErrorCategory.USER, "invalid_row", Dataset.name(file) + " unpacks to more than "
+                        + most + " bytes, " + MOST_UNPACKED_TIMES
+                        + " times its own size and more: if it is no mistake, upload the rows without compression.");
+            }
             if (sinceCheck >= SPACE_CHECKED_EVERY) {
                 sinceCheck = 0;
                 if (Files.getFileStore(directory).getUsableSpace() < SPACE_LEFT) {

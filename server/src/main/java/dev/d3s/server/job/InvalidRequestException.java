@@ -9,14 +9,17 @@ import dev.d3s.spi.ErrorCategory;
 
 /** A request with mistakes: all of them, not just the first. */
 public final class InvalidRequestException extends D3sException {
+    /** Mistakes that are told; nobody makes more of them by hand. */
+    static final int MOST_SHOWN = 100;
+
     private static final long serialVersionUID = 1L;
 
     private final transient List<Mistake> mistakes;
 
     /** @param mistakes at least one, in the order of the request */
     public InvalidRequestException(List<Mistake> mistakes) {
-        super(ErrorCategory.USER, mistakes.getFirst().code(), message(mistakes));
-        this.mistakes = List.copyOf(mistakes);
+        super(ErrorCategory.USER, mistakes.getFirst().code(), message(shown(mistakes)));
+        this.mistakes = shown(mistakes);
     }
 
     public InvalidRequestException(String param, String code, String message) {
@@ -26,6 +29,11 @@ public final class InvalidRequestException extends D3sException {
     /** At least one. */
     public List<Mistake> mistakes() {
         return mistakes;
+    }
+
+    /** All that a person would read. */
+    private static List<Mistake> shown(List<Mistake> mistakes) {
+        return List.copyOf(mistakes.subList(0, Math.min(MOST_SHOWN, mistakes.size())));
     }
 
     private static String message(List<Mistake> mistakes) {

@@ -10,4 +10,17 @@ import org.jspecify.annotations.Nullable;
  * @param code stable, snake_case
  * @param message what is wrong and what would be right, one or two sentences
  */
-public record Mistake(@Nullable String param, String code, String message) {}
+public record Mistake(@Nullable String param, String code, String message) {
+    private static final int LONGEST_PARAM = 200;
+    private static final int LONGEST_MESSAGE = 2000;
+
+    /** What is repeated from a request has an end, whatever was sent. */
+    public Mistake {
+        param = param == null ? null : shortened(param, LONGEST_PARAM);
+        message = shortened(message, LONGEST_MESSAGE);
+    }
+
+    private static String shortened(String text, int longest) {
+        return text.length() <= longest ? text : text.substring(0, longest - 3) + "...";
+    }
+}

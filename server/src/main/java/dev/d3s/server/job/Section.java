@@ -53,7 +53,9 @@ final class Section {
     }
 
     void mistake(String name, String code, String message) {
-        mistakes.add(new Mistake(pathOf(name), code, message));
+        if (mistakes.size() <= InvalidRequestException.MOST_SHOWN) {
+            mistakes.add(new Mistake(pathOf(name), code, message));
+        }
     }
 
     /** Declares a member and returns what the request says; {@code null} when absent or JSON null. */
@@ -226,7 +228,7 @@ final class Section {
     /** Notes every member that nobody asked for. */
     void finish() {
         given.fieldNames().forEachRemaining(name -> {
-            if (!known.contains(name)) {
+            if (!known.contains(name) && mistakes.size() <= InvalidRequestException.MOST_SHOWN) {
                 mistake(name, "unknown_parameter", "Unknown member '" + name + "'"
                         + (path.isEmpty() ? "" : " in '" + path + "'") + "; known members: " + String.join(", ", known)
                         + ".");

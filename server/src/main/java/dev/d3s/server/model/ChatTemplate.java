@@ -87,9 +87,9 @@ public final class ChatTemplate {
         if (Files.isRegularFile(file)) {
             for (Path further : further(directory)) {
                 String name = String.valueOf(further.getFileName());
-                texts.put(name.substring(0, name.length() - SUFFIX.length()), Files.readString(further));
+                texts.put(name.substring(0, name.length() - SUFFIX.length()), ModelFiles.text(further));
             }
-            texts.put(DEFAULT, Files.readString(file));
+            texts.put(DEFAULT, ModelFiles.text(file));
         } else if (Files.isRegularFile(directory.resolve(JSON))) {
             file = directory.resolve(JSON);
             read(ModelFiles.read(file).path(MEMBER), texts);

@@ -2,7 +2,6 @@ package dev.d3s.server.model;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -103,7 +102,7 @@ public final class JsonTokenizer implements Tokenizer {
      * @throws D3sException when the library cannot read it
      */
     public static JsonTokenizer open(Path file) throws IOException {
-        byte[] json = Files.readAllBytes(file);
+        byte[] json = ModelFiles.bytes(file);
         try {
             return new JsonTokenizer(HuggingFaceTokenizer.newInstance(new ByteArrayInputStream(json),
                     Map.of("addSpecialTokens", "false", "truncation", "false", "padding", "false")));

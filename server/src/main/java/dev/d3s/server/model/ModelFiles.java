@@ -24,10 +24,14 @@ import dev.d3s.spi.ErrorCategory;
 
 /** JSON files of a model directory, read strictly (a member given twice is an error) and written durably. Stateless. */
 final class ModelFiles {
+    /** Tokenizers of half a million tokens have less than a tenth of this. */
+    private static final long MOST_BYTES = 256L << 20;
+    private static final int MOST_TOKENS = 20_000_000;
     static final JsonMapper JSON = JsonMapper
         .builder(JsonFactory.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .streamReadConstraints(StreamReadConstraints.builder().maxNestingDepth(100).build())
+            .streamReadConstraints(
+                    StreamReadConstraints.builder().maxNestingDepth(100).maxTokenCount(MOST_TOKENS).build())
             .build())
         // Python writes an unlimited sliding window or length as Infinity
         .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS.mappedFeature())
@@ -39,10 +43,31 @@ final class ModelFiles {
 
     /** The tree of a JSON file. */
     static JsonNode read(Path file) throws IOException {
+        requireSize(file);
         try (JsonParser parser = JSON.createParser(file.toFile())) {
             return JSON.readTree(parser);
         } catch (JsonProcessingException notJson) {
             throw invalid(file + " is not valid JSON: " + notJson.getOriginalMessage() + at(notJson) + ".", notJson);
+        }
+    }
+
+    /** The bytes of a file beside the weights. */
+    static byte[] bytes(Path file) throws IOException {
+        requireSize(file);
+        return Files.readAllBytes(file);
+    }
+
+    /** The text of a file beside the weights. */
+    static String text(Path file) throws IOException {
+        requireSize(file);
+        return Files.readString(file);
+    }
+
+    private static void requireSize(Path file) throws IOException {
+        long bytes = Files.size(file);
+        if (bytes > MOST_BYTES) {
+            throw invalid(file + " has " + bytes + " bytes; a file beside the weights may have " + MOST_BYTES
+                    + ": it is not what its name says.");
         }
     }
 
@@ -62,7 +87,7 @@ final class ModelFiles {
     }
 
     static void copyDurably(Path source, Path target) throws IOException {
-        writeDurably(target, Files.readAllBytes(source));
+        writeDurably(target, bytes(source));
     }
 
     /** Makes the directory's entries durable, where the file system lets a directory be opened. */

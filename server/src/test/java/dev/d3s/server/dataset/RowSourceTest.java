@@ -10,6 +10,7 @@ import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -20,6 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import dev.d3s.spi.D3sException;
 
 /** Compressed files and Parquet; {@code server/src/interop/parquet_files.py} wrote the Parquet files with pyarrow. */
 class RowSourceTest {
@@ -93,6 +96,61 @@ class RowSourceTest {
         assertThatThrownBy(() -> Dataset.open(broken, RowKind.PROMPT))
             .hasMessageContaining("broken cannot be read as Parquet");
         assertThat(left()).noneMatch(name -> name.startsWith(".rows"));
+    }
+
+    /** Some kilobytes of nothing unpack to 64 MB. */
+    @Test
+    void shouldRefuseAFileThatUnpacksToMuchMoreThanItself() throws IOException {
+        Path bomb = gzip("bomb.gz", new byte[64 << 20]);
+        assertThat(Files.size(bomb)).isLessThan(100_000);
+        assertThatThrownBy(() -> RowSource.open(bomb, 1 << 20)).isInstanceOf(D3sException.class)
+            .hasMessageContaining("bomb.gz unpacks to more than")
+            .hasMessageContaining("200 times its own size");
+        assertThat(left()).containsExactly("bomb.gz");
+    }
+
+    /** Values that a column repeats cost a Parquet file nothing. */
+    @Test
+    void shouldRefuseParquetThatUnpacksToMuchMoreThanItself() throws IOException {
+        Path file = copy("zstd.parquet", "rows.parquet");
+        assertThatThrownBy(() -> RowSource.open(file, -200 * Files.size(file) + 100)).isInstanceOf(D3sException.class)
+            .hasMessageContaining("rows.parquet unpacks to more than 100 bytes");
+        assertThat(left()).containsExactly("rows.parquet");
+    }
+
+    /** Wherever a file lies about itself, it is its own rows that cannot be read, and nothing else. */
+    @Test
+    void shouldSurviveParquetWithAnyByteChanged() throws IOException {
+        byte[] whole = Files.readAllBytes(copy("snappy.parquet", "whole"));
+        java.util.Random random = new java.util.Random(7);
+        for (int trial = 0; trial < 60; trial++) {
+            byte[] damaged = whole.clone();
+            for (int change = 0; change <= trial % 3; change++) {
+                damaged[4 + random.nextInt(damaged.length - 4)] = (byte) random.nextInt();
+            }
+            Path file = Files.write(directory.resolve("damaged"), damaged);
+            try {
+                ParquetRows.write(file, OutputStream.nullOutputStream(), Duration.ofMillis(500));
+            } catch (D3sException known) {
+                assertThat(known.text()).contains("damaged");
+            }
+            assertThat(Thread.currentThread().isInterrupted()).isFalse();
+        }
+    }
+
+    @Test
+    void shouldRefuseRowsThatAreMeantToCostMuch() throws IOException {
+        String deep = "{\"prompt\":\"a\",\"x\":" + "[".repeat(5000) + "]".repeat(5000) + "}";
+        StringBuilder wide = new StringBuilder("{\"prompt\":\"a\"");
+        for (int member = 0; member < 600_000; member++) {
+            wide.append(",\"m").append(member).append("\":0");
+        }
+        String number = "{\"prompt\":\"a\",\"x\":" + "9".repeat(100_000) + "}";
+        String twice = "{\"prompt\":\"a\",\"prompt\":\"b\"}";
+        String huge = "{\"prompt\":\"a\",\"x\":1e999999999,\"y\":-1e-999999999}";
+        Path file = Files.writeString(directory.resolve("rows.jsonl"),
+                String.join("\n", deep, wide.append('}'), number, twice, huge));
+        assertThat(Dataset.check(file, RowKind.PROMPT)).extracting(RowProblem::line).containsExactly(1, 2, 3, 4);
     }
 
     /** 100 MB of rows, packed; what stays allocated after a walk is the index, and what is read again is one row. */
