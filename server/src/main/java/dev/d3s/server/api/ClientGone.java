@@ -22,4 +22,10 @@ final class ClientGone {
         }
         return gone;
     }
+
+    /** Whether the client of the present request has closed its connection. */
+    static boolean now() {
+        ResteasyReactiveRequestContext request = CurrentRequestManager.get();
+        return request != null && request.serverResponse().closed();
+    }
 }

@@ -1,5 +1,8 @@
 package dev.d3s.server.api;
 
+import java.io.IOException;
+import java.util.concurrent.CancellationException;
+
 import jakarta.ws.rs.NotAllowedException;
 import jakarta.ws.rs.NotFoundException;
 import jakarta.ws.rs.NotSupportedException;
@@ -16,7 +19,6 @@ import dev.d3s.server.access.UnauthorizedException;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.job.ConflictException;
 import dev.d3s.server.job.InvalidRequestException;
-import dev.d3s.server.job.LimitReachedException;
 import dev.d3s.server.job.UnprocessableException;
 import dev.d3s.server.rollout.BusyException;
 import dev.d3s.spi.D3sException;
@@ -25,6 +27,8 @@ import dev.d3s.spi.InvalidConfigException;
 /** Every failure of a request in OpenAI's shape, with the status OpenAI uses. */
 final class ErrorMapper {
     private static final Logger LOG = Logger.getLogger(ErrorMapper.class);
+    /** Unofficial, and what logs of web servers show for it. */
+    private static final int CLIENT_CLOSED = 499;
 
     @ServerExceptionMapper
     public Response failure(D3sException e) {
@@ -38,18 +42,12 @@ final class ErrorMapper {
                 .entity(ErrorObject.of("rate_limit_error", e.code(), e.text()))
                 .build();
         }
-        if (e instanceof LimitReachedException limit) {
-            return Response.status(429)
-                .header("Retry-After", limit.retryAfterSeconds())
-                .type(MediaType.APPLICATION_JSON_TYPE)
-                .entity(ErrorObject.of("rate_limit_error", e.code(), e.text()))
-                .build();
-        }
         if (e instanceof InvalidConfigException) {
             return response(400, ErrorObject.of("invalid_request_error", e.code(), e.text()));
         }
         int status = switch (e) {
             case dev.d3s.server.job.NotFoundException missing -> 404;
+            case RequestTooLargeException large -> 413;
             case ConflictException conflict -> 409;
             case ForbiddenException forbidden -> 403;
             case UnauthorizedException unknown -> 401;
@@ -86,8 +84,23 @@ final class ErrorMapper {
         return response(status, ErrorObject.of(type(status), null, message));
     }
 
+    /** Nobody hears this answer: the client closed its connection, which is its good right. */
+    @ServerExceptionMapper
+    public Response failure(CancellationException e) {
+        return gone(e);
+    }
+
+    private static Response gone(Throwable e) {
+        LOG.debug("A client went away.", e);
+        return response(CLIENT_CLOSED, ErrorObject.of("invalid_request_error", "client_closed",
+                "The client closed its connection before the answer."));
+    }
+
     @ServerExceptionMapper
     public Response failure(Throwable e) {
+        if (e instanceof IOException && ClientGone.now()) {
+            return gone(e);
+        }
         LOG.error("A request failed unexpectedly.", e);
         return response(500, ErrorObject.of("server_error", "internal_error",
                 "The server failed (" + e.getClass().getSimpleName() + "); its log has the details."));
