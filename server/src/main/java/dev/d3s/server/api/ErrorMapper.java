@@ -19,6 +19,7 @@ import dev.d3s.server.access.UnauthorizedException;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.job.ConflictException;
 import dev.d3s.server.job.InvalidRequestException;
+import dev.d3s.server.job.LimitReachedException;
 import dev.d3s.server.job.UnprocessableException;
 import dev.d3s.server.rollout.BusyException;
 import dev.d3s.spi.D3sException;
@@ -38,6 +39,13 @@ final class ErrorMapper {
         if (e instanceof BusyException busy) {
             return Response.status(429)
                 .header("Retry-After", busy.retryAfterSeconds())
+                .type(MediaType.APPLICATION_JSON_TYPE)
+                .entity(ErrorObject.of("rate_limit_error", e.code(), e.text()))
+                .build();
+        }
+        if (e instanceof LimitReachedException limit) {
+            return Response.status(429)
+                .header("Retry-After", limit.retryAfterSeconds())
                 .type(MediaType.APPLICATION_JSON_TYPE)
                 .entity(ErrorObject.of("rate_limit_error", e.code(), e.text()))
                 .build();
