@@ -73,7 +73,9 @@ public final class PostgresProcess {
         long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (true) {
             try (Connection connection = DriverManager.getConnection(url("postgres"))) {
-                return;
+                if (connection.isValid(1)) {
+                    return;
+                }
             } catch (SQLException e) {
                 if (System.nanoTime() > limit || !process.isAlive()) {
                     throw new IOException("PostgreSQL does not answer", e);

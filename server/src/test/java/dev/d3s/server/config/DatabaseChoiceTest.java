@@ -19,7 +19,7 @@ class DatabaseChoiceTest {
     }
 
     private static String value(SmallRyeConfig config, String key) {
-        return String.valueOf(config.getRawValue("quarkus.datasource." + key));
+        return String.valueOf(config.getConfigValue("quarkus.datasource." + key).getValue());
     }
 
     @Test
