@@ -83,7 +83,7 @@ final class ErrorMapper {
             case NotSupportedException notSupported -> "The content type is not one that '" + uri.getPath()
                     + "' reads: JSON is application/json, an upload is multipart/form-data.";
             default -> status == 413
-                    ? "The request is larger than the server's limit (d3s.files.limit)."
+                    ? "The request is larger than the server's limit (d3s.files.limit, d3s.requests.limit)."
                     : String.valueOf(e.getMessage()); // the hierarchy of exceptions is open
         };
         if (status >= 500) {

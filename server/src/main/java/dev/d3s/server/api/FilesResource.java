@@ -35,6 +35,8 @@ import io.smallrye.common.annotation.RunOnVirtualThread;
 @Tag(name = "Files")
 @RunOnVirtualThread
 class FilesResource {
+    private static final int LONGEST_NAME = 255;
+
     private final FileService files;
     private final Callers callers;
 
@@ -58,7 +60,18 @@ class FilesResource {
             throw new InvalidRequestException("purpose", "invalid_value",
                     "'purpose' must be 'fine-tune', not " + (purpose == null ? "absent" : "'" + purpose + "'") + ".");
         }
-        return FileObject.of(files.add(caller, file.uploadedFile(), file.fileName(), purpose));
+        return FileObject.of(files.add(caller, file.uploadedFile(), name(file.fileName()), purpose));
+    }
+
+    /** What a file is called; it is never a path. */
+    private static String name(String given) {
+        String name = given.substring(Math.max(given.lastIndexOf('/'), given.lastIndexOf('\\')) + 1).strip();
+        if (name.isEmpty() || name.length() > LONGEST_NAME || !RequestJson.isText(name)
+                || name.chars().anyMatch(Character::isISOControl)) {
+            throw new InvalidRequestException("file", "invalid_value", "The name of 'file' must have 1 to "
+                    + LONGEST_NAME + " characters, and none that is a control character.");
+        }
+        return name;
     }
 
     @GET
@@ -66,7 +79,7 @@ class FilesResource {
     public Listing<FileObject> list(@RestQuery @Nullable String purpose, @RestQuery @Nullable String after,
             @RestQuery @Nullable String limit, @RestQuery @Nullable String order) {
         return Listing.of(files.list(callers.with(Scope.FILES_READ), QueryRules.present(purpose),
-                QueryRules.present(after), !"asc".equals(order),
+                QueryRules.present(after), !QueryRules.choice("order", order, "desc", "asc").equals("asc"),
                 QueryRules.limit(limit, 10_000, 10_000)), FileObject::of, UploadedFile::id);
     }
 

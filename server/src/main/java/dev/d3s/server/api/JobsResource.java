@@ -59,12 +59,14 @@ class JobsResource {
 
     private final JobService jobs;
     private final RequestJson json;
+    private final LiveStreams streams;
     private final Callers callers;
 
     @Inject
-    JobsResource(JobService jobs, RequestJson json, Callers callers) {
+    JobsResource(JobService jobs, RequestJson json, LiveStreams streams, Callers callers) {
         this.jobs = jobs;
         this.json = json;
+        this.streams = streams;
         this.callers = callers;
     }
 
@@ -151,7 +153,7 @@ class JobsResource {
                 .build();
         }
         jobs.job(caller, id);
-        return EventStream.followed(event -> json.write(EventObject.of(event)),
+        return streams.followed(event -> json.write(EventObject.of(event)),
                 follower -> jobs.follow(caller, id, QueryRules.present(lastEventId), follower));
     }
 

@@ -46,15 +46,17 @@ class ModelsResource {
     private final ModelCatalog models;
     private final ModelRegistry registry;
     private final RequestJson json;
+    private final LiveStreams streams;
     private final ServedModels served;
     private final Callers callers;
 
     @Inject
-    ModelsResource(ModelCatalog models, ModelRegistry registry, RequestJson json, ServedModels served,
-            Callers callers) {
+    ModelsResource(ModelCatalog models, ModelRegistry registry, RequestJson json, LiveStreams streams,
+            ServedModels served, Callers callers) {
         this.models = models;
         this.registry = registry;
         this.json = json;
+        this.streams = streams;
         this.served = served;
         this.callers = callers;
     }
@@ -108,7 +110,7 @@ class ModelsResource {
                 .build();
         }
         models.model(caller, id);
-        return EventStream.followed(event -> json.write(EventObject.ofModel(event)),
+        return streams.followed(event -> json.write(EventObject.ofModel(event)),
                 follower -> registry.follow(caller, id, QueryRules.present(lastEventId), follower));
     }
 

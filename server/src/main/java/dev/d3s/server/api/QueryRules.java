@@ -41,6 +41,20 @@ final class QueryRules {
                 "'" + name + "' is '" + given + "' but must be true or false.");
     }
 
+    /** One of the words; the first of them when absent. */
+    static String choice(String name, @Nullable String given, String... words) {
+        if (given == null || given.isBlank()) {
+            return words[0];
+        }
+        for (String word : words) {
+            if (given.equals(word)) {
+                return word;
+            }
+        }
+        throw new InvalidRequestException(name, "invalid_value",
+                "'" + name + "' is '" + given + "' but must be one of " + String.join(", ", words) + ".");
+    }
+
     static @Nullable String present(@Nullable String given) {
         return given == null || given.isBlank() ? null : given;
     }

@@ -52,6 +52,9 @@ public interface D3sConfig {
     /** Uploaded files. */
     Files files();
 
+    /** Requests that are not uploads. */
+    Requests requests();
+
     /** Data sets on the server's own disk. */
     Data data();
 
@@ -241,8 +244,23 @@ public interface D3sConfig {
         MemorySize reserve();
     }
 
+    /** Requests. */
+    interface Requests {
+        /** Largest request that is not an upload, with a unit. */
+        @WithDefault("16M")
+        MemorySize limit();
+
+        /** How long the content of a request may arrive at less than a kilobyte a second before the connection is closed. */
+        @WithDefault("PT60S")
+        Duration patience();
+    }
+
     /** Live event streams. */
     interface Events {
+        /** Live streams at one time; further ones are answered with 429. */
+        @WithDefault("1000")
+        int streams();
+
         /** A quiet event stream carries a comment this often, so that proxies keep it open and dead clients are noticed. */
         @WithDefault("PT15S")
         Duration heartbeat();
@@ -330,7 +348,8 @@ public interface D3sConfig {
 
     /** What is done before an answer. */
     default RequestLimits toLimits() {
-        return new RequestLimits(files().checkedAtOnce().asLongValue());
+        return new RequestLimits(files().checkedAtOnce().asLongValue(), requests().limit().asLongValue(),
+                requests().patience(), events().streams());
     }
 
     /** Who may call the server. */
@@ -368,5 +387,6 @@ public interface D3sConfig {
         check.part(this::toDatasource, null);
         check.part(this::toWebhooks, null);
         check.part(this::toAccess, null);
+        check.part(this::toLimits, null);
     }
 }

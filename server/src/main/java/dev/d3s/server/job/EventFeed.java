@@ -2,10 +2,12 @@ package dev.d3s.server.job;
 
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 import org.jspecify.annotations.Nullable;
@@ -17,6 +19,7 @@ import org.jspecify.annotations.Nullable;
 final class EventFeed implements AutoCloseable {
     private static final int AT_ONCE = 200;
     private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
+    private static final int PLACES = 64;
 
     private final EventStore events;
     private final EventSignal signal;
@@ -27,6 +30,15 @@ final class EventFeed implements AutoCloseable {
     private final Map<String, Long> newest = new HashMap<>();
     private final Watch watch = new Watch("d3s-watch-events", BETWEEN_LOOKS, this::look);
     private volatile boolean closed;
+    /** The places asked for last; guarded by itself. */
+    private final Map<String, Place> places = new LinkedHashMap<>(PLACES, 0.75f, true) {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        protected boolean removeEldestEntry(Map.Entry<String, Place> eldest) {
+            return size() > PLACES;
+        }
+    };
 
     EventFeed(EventStore events, EventSignal signal, Duration heartbeat) {
         this.events = events;
@@ -89,9 +101,8 @@ final class EventFeed implements AutoCloseable {
         long sequence = lastEventId == null ? 0 : JobEvent.sequenceOf(lastEventId);
         while (!closed) {
             long seen = signal.version();
-            // asked first: once it says so, the last event is stored already
-            boolean last = ended.getAsBoolean();
-            List<JobEvent> more = events.oldestAfter(id, sequence, AT_ONCE);
+            Found found = find(id, sequence, seen, ended);
+            List<JobEvent> more = found.events();
             for (JobEvent event : more) {
                 if (!follower.event(event)) {
                     return;
@@ -101,9 +112,48 @@ final class EventFeed implements AutoCloseable {
             if (more.size() == AT_ONCE) {
                 continue;
             }
-            if (last || (!signal.await(seen, heartbeat) && !follower.quiet())) {
+            if (found.last() || (!signal.await(seen, heartbeat) && !follower.quiet())) {
                 return;
             }
+        }
+    }
+
+    /**
+     * What there is after a place in a log.
+     *
+     * @param last whether nothing will follow
+     */
+    private record Found(List<JobEvent> events, boolean last) {}
+
+    /** A place in a log at which followers stand: one of them asks the database for all. Guarded by its lock. */
+    private static final class Place {
+        private final ReentrantLock lock = new ReentrantLock();
+        private Found found = new Found(List.of(), false);
+        private long version = -1;
+        private long time;
+    }
+
+    /** @param seen the signal's version when the follower began to look: what was stored before is found */
+    private Found find(String id, long sequence, long seen, BooleanSupplier ended) {
+        Place place;
+        synchronized (places) {
+            place = places.computeIfAbsent(id + "@" + sequence, key -> new Place());
+        }
+        place.lock.lock();
+        try {
+            // what another server stores raises no signal here, so that nothing is believed for long
+            if (place.version < seen || System.nanoTime() - place.time > heartbeat.toNanos() / 2) {
+                long version = signal.version();
+                long time = System.nanoTime();
+                // asked first: once it says so, the last event is stored already
+                boolean last = ended.getAsBoolean();
+                place.found = new Found(events.oldestAfter(id, sequence, AT_ONCE), last);
+                place.version = version;
+                place.time = time;
+            }
+            return place.found;
+        } finally {
+            place.lock.unlock();
         }
     }
 

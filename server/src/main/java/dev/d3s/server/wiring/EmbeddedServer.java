@@ -1,5 +1,6 @@
 package dev.d3s.server.wiring;
 
+import java.io.IOException;
 import java.net.URI;
 import java.util.Arrays;
 
@@ -10,6 +11,7 @@ import jakarta.inject.Singleton;
 import org.eclipse.microprofile.config.ConfigProvider;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.bench.LoadTest;
 import dev.d3s.server.cli.Compare;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.Demo;
@@ -19,7 +21,7 @@ import io.quarkus.runtime.QuarkusApplication;
 import io.quarkus.runtime.ShutdownEvent;
 
 /**
- * Runs a client, the demo or a comparison, on the main thread once the server around it is up, and interrupts it when that
+ * Runs a client, the demo, a comparison or a load test, on the main thread once the server around it is up, and interrupts it when that
  * server stops, so that Ctrl-C is not an error to it.
  */
 @Singleton
@@ -37,6 +39,8 @@ public class EmbeddedServer implements QuarkusApplication {
         int code;
         if (arguments[0].equals("compare")) {
             code = new Compare(base, CompareOptions.parse(options), Main.console()).run();
+        } else if (arguments[0].equals("bench")) {
+            code = load(LoadTest.Options.parse(options), base);
         } else {
             DemoOptions demo = DemoOptions.parse(options);
             code = new Demo(base, demo, Main.console()).run();
@@ -49,6 +53,18 @@ public class EmbeddedServer implements QuarkusApplication {
             Quarkus.waitForExit();
         }
         return code;
+    }
+
+    private static int load(LoadTest.Options options, URI base) {
+        try {
+            return options.of(base, Main.console()).run();
+        } catch (IOException e) {
+            Main.console().println("The load test ended early: " + e.getMessage());
+            return 1;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return 1;
+        }
     }
 
     void stop(@Observes @Priority(1) ShutdownEvent event) {

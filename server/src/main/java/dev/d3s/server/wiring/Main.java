@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.util.Map;
 
 import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.bench.Bench;
+import dev.d3s.server.bench.LoadTest;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
 import dev.d3s.server.config.Configuration;
@@ -67,7 +69,13 @@ public final class Main {
                         System.exit(Doctor.parse(console(), NativeLibraries.userCache(), options).run());
                     }
                 }
-                case "bench" -> Bench.parse(console(), OnnxTorchEngines::new, options).run();
+                case "bench" -> {
+                    if (List.of(options).contains("--load")) {
+                        load(arguments, LoadTest.Options.parse(options));
+                    } else {
+                        Bench.parse(console(), OnnxTorchEngines::new, options).run();
+                    }
+                }
                 case "keys" -> {
                     if (!helped(KeysCommand.USAGE, options)) {
                         System.exit(KeysCommand.run(console(), options));
@@ -100,6 +108,18 @@ public final class Main {
                 && (environment.containsKey("OTEL_EXPORTER_OTLP_ENDPOINT")
                         || environment.containsKey("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))) {
             System.setProperty("OTEL_SDK_DISABLED", "false");
+        }
+    }
+
+    private static void load(String[] arguments, LoadTest.Options options) throws IOException {
+        if (options.target().equals(LoadTest.Options.SELF)) {
+            embed(arguments);
+            return;
+        }
+        try {
+            System.exit(options.of(URI.create(options.target()), console()).run());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 

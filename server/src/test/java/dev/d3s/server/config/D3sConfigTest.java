@@ -52,6 +52,7 @@ class D3sConfigTest {
             d3s.datasource.url=
             d3s.datasource.username=
             d3s.events.heartbeat=PT15S
+            d3s.events.streams=1000
             d3s.files.checked-at-once=64M
             d3s.files.limit=5G
             d3s.home=${user.home}/.d3s
@@ -74,6 +75,8 @@ class D3sConfigTest {
             d3s.organization=d3s
             d3s.plugins.directory=
             d3s.plugins.timeout=PT30S
+            d3s.requests.limit=16M
+            d3s.requests.patience=PT60S
             d3s.serving.memory=2G
             d3s.serving.queue=1024
             d3s.serving.share=0.125
@@ -92,6 +95,8 @@ class D3sConfigTest {
             Map.entry("d3s.plugins.directory", "/data/plugins"), Map.entry("d3s.plugins.timeout", "PT2M"),
             Map.entry("d3s.network.allow", "127.0.0.1:8000,judge:80"), Map.entry("d3s.files.limit", "200M"),
             Map.entry("d3s.files.checked-at-once", "1M"),
+            Map.entry("d3s.requests.limit", "2M"), Map.entry("d3s.requests.patience", "PT5S"),
+            Map.entry("d3s.events.streams", "7"),
             Map.entry("d3s.data.directory", "/data/sets"), Map.entry("d3s.memory.limit", "20G"),
             Map.entry("d3s.memory.reserve", "1G"), Map.entry("d3s.events.heartbeat", "PT3S"),
             Map.entry("d3s.serving.slots", "8"), Map.entry("d3s.serving.memory", "512M"),
@@ -144,7 +149,7 @@ class D3sConfigTest {
         D3sConfig config = config(OTHERS);
 
         assertThat(config.toServing()).isEqualTo(new ServingSettings(8, 512L << 20, 9, 0.25));
-        assertThat(config.toLimits()).isEqualTo(new RequestLimits(1L << 20));
+        assertThat(config.toLimits()).isEqualTo(new RequestLimits(1L << 20, 2L << 20, Duration.ofSeconds(5), 7));
         assertThat(config.toSettings()).isEqualTo(new ServerSettings(Path.of("/data/d3s"), Path.of("/data/models"),
                 Path.of("/data/plugins"), 3, 200L << 20, "acme", Duration.ofSeconds(3), Duration.ofMinutes(2),
                 new ModelSources(List.of(Path.of("/data/others"), Path.of("/home/someone/.cache/huggingface")),

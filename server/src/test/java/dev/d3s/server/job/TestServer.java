@@ -95,7 +95,7 @@ final class TestServer implements AutoCloseable {
         hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
         registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
         jobs = new JobService(stores, settings, models, files, real == null ? training : real, plugins, catalogs,
-                catalogs, catalogs, new RequestLimits(1000), cluster, queue, disk);
+                catalogs, catalogs, new RequestLimits(1000, 1 << 20, Duration.ofSeconds(10), 10), cluster, queue, disk);
         evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs, cluster);
     }
 
