@@ -44,6 +44,8 @@ class LiveStreams {
         ResteasyReactiveRequestContext request = CurrentRequestManager.get();
         if (request != null) {
             request.registerCompletionCallback(failure -> close(open));
+            // writing to a client that went away need not fail for a while
+            request.serverResponse().addCloseHandler(() -> close(open));
         }
         return EventStream.followed(text, follower -> {
             try {

@@ -64,8 +64,8 @@ class ChatJourneyTest {
             .statusCode(200)
             .extract()
             .asString());
-        StringBuilder prompt = new StringBuilder();
-        whole.at("/choices/0/prompt_token_ids").forEach(id -> prompt.append((char) id.asInt()));
+        StringBuilder prompt = new StringBuilder(); // a token is a byte, behind two that are special
+        whole.at("/choices/0/prompt_token_ids").forEach(id -> prompt.append((char) (id.asInt() - 2)));
         assertThat(prompt.toString()).contains("<|im_start|>user\nWhat is 12+34?<|im_end|>\n<|im_start|>assistant\n");
         String text = whole.at("/choices/0/message/content").asText();
         assertThat(whole.at("/usage/completion_tokens").asInt()).isPositive();
