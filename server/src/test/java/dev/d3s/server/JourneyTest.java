@@ -317,8 +317,9 @@ class JourneyTest {
 
     @Test
     void shouldTrainTwiceAndSampleFromTheResult() throws Exception {
-        Files.writeString(
-                settings.modelsDirectory().resolve(ExampleModels.ARITHMETIC).resolve("chat_template.jinja"),
+        Path base = settings.modelsDirectory().resolve("arithmetic-chat");
+        ExampleModels.arithmetic(base, 7);
+        Files.writeString(base.resolve("chat_template.jinja"),
                 "{% for message in messages %}{{ message.content }}{% endfor %}");
         Map<String, Double> before = prometheus();
         ArithmeticTask.TaskFiles files = ArithmeticTask.write(directory, 7, 1600, 200, 32);
@@ -326,7 +327,7 @@ class JourneyTest {
         String trainFile = upload(files.train());
         Optional<String> heldOut = Optional.of(upload(files.heldOut()));
 
-        FineTuningJob first = succeeded(create(ExampleModels.ARITHMETIC, supervisedFile, heldOut, supervised(60, 0)));
+        FineTuningJob first = succeeded(create("arithmetic-chat", supervisedFile, heldOut, supervised(60, 0)));
         List<Map<String, String>> supervised = csv(first.id());
         assertThat(supervised).hasSize(61);
         assertThat(Double.parseDouble(supervised.getLast().get("loss")))

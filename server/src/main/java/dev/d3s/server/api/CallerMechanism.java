@@ -131,23 +131,26 @@ class CallerMechanism implements HttpAuthenticationMechanism {
 
     @Override
     public Uni<Boolean> sendChallenge(RoutingContext context) {
-        UnauthorizedException refusal = CallerProvider
-            .refusal(HttpSecurityUtils.getAuthenticationFailureFromEvent(context));
-        String message = refusal != null
-                ? refusal.text()
-                : token(context) == null
-                        ? "The request has no API key or token: send the header Authorization: Bearer ..."
-                        : "The token is not valid here: it may have expired, be meant for somebody else, or come from an identity"
-                                + " provider that this server does not know.";
         context.response()
             .setStatusCode(401)
             .putHeader("WWW-Authenticate", "Bearer")
             .putHeader("Content-Type", "application/json")
             // what else the client wants to send is not read
             .putHeader("Connection", "close")
-            .end(json.write(ErrorObject.of("invalid_request_error",
-                    refusal == null ? "invalid_api_key" : refusal.code(), message)));
+            .end(json.write(refused(context, HttpSecurityUtils.getAuthenticationFailureFromEvent(context))));
         return Uni.createFrom().item(true);
+    }
+
+    /** What somebody is told who was not let in. */
+    static ErrorObject refused(RoutingContext context, @Nullable Throwable failure) {
+        UnauthorizedException refusal = CallerProvider.refusal(failure);
+        String message = refusal != null
+                ? refusal.text()
+                : token(context) == null
+                        ? "The request has no API key or token: send the header Authorization: Bearer ..."
+                        : "The token is not valid here: it may have expired, be meant for somebody else, or come from an identity"
+                                + " provider that this server does not know.";
+        return ErrorObject.of("invalid_request_error", refusal == null ? "invalid_api_key" : refusal.code(), message);
     }
 
     @Override

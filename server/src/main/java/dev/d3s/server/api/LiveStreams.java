@@ -8,23 +8,24 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import jakarta.ws.rs.core.Response;
 
-import org.jboss.resteasy.reactive.server.core.CurrentRequestManager;
-import org.jboss.resteasy.reactive.server.core.ResteasyReactiveRequestContext;
 
 import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.job.JobEvent;
 import dev.d3s.server.rollout.BusyException;
+import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 
 /** The event streams that are open: each has a thread and a place in the log for as long as it lives, so that they are counted. */
 @Singleton
 class LiveStreams {
     private static final int SECONDS_TO_WAIT = 10;
 
+    private final CurrentVertxRequest request;
     private final Semaphore free;
     private final int most;
 
     @Inject
-    LiveStreams(RequestLimits limits) {
+    LiveStreams(RequestLimits limits, CurrentVertxRequest request) {
+        this.request = request;
         most = limits.streams();
         free = new Semaphore(most);
     }
@@ -41,12 +42,8 @@ class LiveStreams {
                     + "text/event-stream, or come back later.", SECONDS_TO_WAIT);
         }
         AtomicBoolean open = new AtomicBoolean(true);
-        ResteasyReactiveRequestContext request = CurrentRequestManager.get();
-        if (request != null) {
-            request.registerCompletionCallback(failure -> close(open));
-            // writing to a client that went away need not fail for a while
-            request.serverResponse().addCloseHandler(() -> close(open));
-        }
+        // also when the client goes away: writing to it need not fail for a while
+        request.getCurrent().addEndHandler(ended -> close(open));
         return EventStream.followed(text, follower -> {
             try {
                 log.follow(follower);

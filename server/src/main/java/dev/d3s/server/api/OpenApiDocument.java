@@ -82,7 +82,10 @@ public final class OpenApiDocument implements OASFilter {
                 case "405" -> false; // nobody reads it at a method that is allowed
                 default -> true;
             };
-            if (applies && !operation.getResponses().hasAPIResponse(status)) {
+            APIResponse given = operation.getResponses().getAPIResponse(status);
+            if (given != null) {
+                given.setContent(content("Error"));
+            } else if (applies) {
                 operation.getResponses().addAPIResponse(status, failure(status, description));
             }
         });

@@ -122,8 +122,10 @@ final class RequestJson {
 
     /** Jackson's message without the place it names a second time. */
     private static String words(JsonProcessingException e) {
-        return e.getOriginalMessage().replaceAll("\\s*\\(?(start marker )?at \\[Source:.*", "").replaceAll(
-                "\\s*\\(`StreamReadConstraints[^)]*\\)`?\\)?", "");
+        return e.getOriginalMessage()
+            .replaceAll("\\s*\\(?(start marker )?at \\[Source:.*", "")
+            .replaceAll(
+                    "\\s*\\(`StreamReadConstraints[^)]*\\)`?\\)?", "");
     }
 
     String write(Object value) {

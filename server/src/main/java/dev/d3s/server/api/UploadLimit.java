@@ -75,8 +75,9 @@ class UploadLimit {
             }
             if ((length != null && !length.equals("0")) || request.getHeader("Transfer-Encoding") != null) {
                 if (request.getHeader("Content-Type") == null) {
-                    refuse(context, 415, "unsupported_media_type", "The request has content and no Content-Type: JSON is "
-                            + "application/json, an upload is multipart/form-data.");
+                    refuse(context, 415, "unsupported_media_type",
+                            "The request has content and no Content-Type: JSON is "
+                                    + "application/json, an upload is multipart/form-data.");
                     return;
                 }
                 watch(context);

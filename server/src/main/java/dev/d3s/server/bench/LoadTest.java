@@ -80,7 +80,8 @@ public final class LoadTest {
         AtomicBoolean running = new AtomicBoolean(true);
         Thread memory = Thread.ofVirtual().start(() -> watchMemory(running));
         try {
-            out.printf(Locale.ROOT, "%-40s %9s %9s %9s %9s %9s   %s%n", "load", "requests", "per sec", "p50 ms", "p99 ms",
+            out.printf(Locale.ROOT, "%-40s %9s %9s %9s %9s %9s   %s%n", "load", "requests", "per sec", "p50 ms",
+                    "p99 ms",
                     "refused", "");
             String file = upload();
             liveStreams(file);
@@ -111,7 +112,8 @@ public final class LoadTest {
         List<String> stored = new ArrayList<>();
         for (String after = ""; after != null;) {
             JsonNode page = JSON.readTree(get("/v1/fine_tuning/jobs/" + job + "/events?limit=1000"
-                    + (after.isEmpty() ? "" : "&after=" + after)).body());
+                    + (after.isEmpty() ? "" : "&after=" + after))
+                .body());
             page.path("data").forEach(event -> stored.add(event.path("id").asText()));
             after = page.path("has_more").asBoolean() ? page.path("last_id").asText() : null;
         }
@@ -121,7 +123,8 @@ public final class LoadTest {
             if (one.equals(stored)) {
                 complete++;
             } else {
-                failures.add("A stream brought " + one.size() + " events of " + stored.size() + ", or in another order.");
+                failures
+                    .add("A stream brought " + one.size() + " events of " + stored.size() + ", or in another order.");
             }
         }
         out.printf(Locale.ROOT, "%-40s %9d %9.0f %9s %9s %9d   %s%n", streams + " live streams of a job", streams,
@@ -137,7 +140,8 @@ public final class LoadTest {
         if (response.statusCode() != 200) {
             failures.add("A stream was answered with " + response.statusCode() + ".");
         }
-        try (BufferedReader reader = new BufferedReader(new InputStreamReader(response.body(), StandardCharsets.UTF_8))) {
+        try (BufferedReader reader = new BufferedReader(
+                new InputStreamReader(response.body(), StandardCharsets.UTF_8))) {
             for (String line = reader.readLine(); line != null; line = reader.readLine()) {
                 if (line.startsWith("id: ")) {
                     ids.add(line.substring(4));
@@ -197,7 +201,11 @@ public final class LoadTest {
     private String upload() throws IOException, InterruptedException {
         StringBuilder rows = new StringBuilder();
         for (int row = 0; row < 100; row++) {
-            rows.append("{\"prompt\": \"").append(row).append("+1=\", \"completion\": \"").append(row + 1).append("\"}\n");
+            rows.append("{\"prompt\": \"")
+                .append(row)
+                .append("+1=\", \"completion\": \"")
+                .append(row + 1)
+                .append("\"}\n");
         }
         String boundary = "d3s-load-boundary";
         String form = "--" + boundary + "\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n--"
@@ -237,7 +245,11 @@ public final class LoadTest {
     private void table(String what, List<Answer> answers, String note) {
         List<Answer> all = answers.subList(0, answers.size() - 1);
         double seconds = answers.getLast().nanos() / 1e9;
-        long[] nanos = all.stream().filter(answer -> answer.status() == 200).mapToLong(Answer::nanos).sorted().toArray();
+        long[] nanos = all.stream()
+            .filter(answer -> answer.status() == 200)
+            .mapToLong(Answer::nanos)
+            .sorted()
+            .toArray();
         long refused = all.stream().filter(answer -> answer.status() == 429).count();
         Map<Integer, Long> others = new TreeMap<>();
         for (Answer answer : all) {
@@ -249,7 +261,8 @@ public final class LoadTest {
             }
         }
         out.printf(Locale.ROOT, "%-40s %9d %9.0f %9.1f %9.1f %9d   %s%n", what, all.size(), all.size() / seconds,
-                percentile(nanos, 0.5), percentile(nanos, 0.99), refused, note + (others.isEmpty() ? "" : " " + others));
+                percentile(nanos, 0.5), percentile(nanos, 0.99), refused,
+                note + (others.isEmpty() ? "" : " " + others));
     }
 
     private static double percentile(long[] sorted, double share) {
@@ -265,7 +278,8 @@ public final class LoadTest {
     }
 
     private Answer post(String path, String body) throws IOException, InterruptedException {
-        return send(request(path).header("Content-Type", "application/json").POST(BodyPublishers.ofString(body)).build());
+        return send(
+                request(path).header("Content-Type", "application/json").POST(BodyPublishers.ofString(body)).build());
     }
 
     private Answer get(String path) throws IOException, InterruptedException {

@@ -99,7 +99,8 @@ record RowSource(FileChannel channel, @Nullable String failure) {
         FileChannel channel = FileChannel.open(working, StandardOpenOption.READ, StandardOpenOption.WRITE);
         try {
             Files.delete(working);
-            String failure = ParquetRows.write(parquet, new Limited(Channels.newOutputStream(channel), directory, parquet, most));
+            String failure = ParquetRows.write(parquet,
+                    new Limited(Channels.newOutputStream(channel), directory, parquet, most));
             return new RowSource(channel, failure);
         } catch (IOException | RuntimeException unreadable) {
             channel.close();

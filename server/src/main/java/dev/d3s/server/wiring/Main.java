@@ -82,7 +82,8 @@ public final class Main {
                     }
                 }
                 default -> {
-                    console().println("Unknown command '" + command + "': serve, keys, demo, compare, doctor or bench.");
+                    console()
+                        .println("Unknown command '" + command + "': serve, keys, demo, compare, doctor or bench.");
                     System.exit(2);
                 }
             }

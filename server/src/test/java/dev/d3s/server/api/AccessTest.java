@@ -221,7 +221,7 @@ class AccessTest {
     private static Response send(RequestSpecification request, String endpoint, String id) {
         String[] parts = endpoint.split(" ");
         return endpoint.contains("{id}")
-                ? request.request(parts[0], parts[1], Map.of("id", id))
+                ? request.request(parts[0], parts[1].replace("{id}", id))
                 : request.request(parts[0], parts[1]);
     }
 

@@ -2,6 +2,7 @@ package dev.d3s.server.api;
 
 import static io.restassured.RestAssured.given;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.hamcrest.Matchers.anyOf;
 import static org.hamcrest.Matchers.containsString;
 import static org.hamcrest.Matchers.equalTo;
 import static org.hamcrest.Matchers.is;
@@ -13,7 +14,6 @@ import java.io.InputStream;
 import java.net.Socket;
 import java.net.SocketException;
 import java.net.URI;
-import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
@@ -77,8 +77,12 @@ class HostileRequestsTest {
     private String raw(String text) throws IOException {
         try (Socket socket = new Socket(base.getHost(), base.getPort())) {
             socket.setSoTimeout(20_000);
-            socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
-            socket.getOutputStream().flush();
+            try {
+                socket.getOutputStream().write(text.getBytes(StandardCharsets.ISO_8859_1));
+                socket.getOutputStream().flush();
+            } catch (SocketException closed) {
+                // the server had read enough
+            }
             return rest(socket);
         }
     }
@@ -106,9 +110,10 @@ class HostileRequestsTest {
         String block = " ".repeat(8192);
         HttpRequest chunked = HttpRequest.newBuilder(base.resolve("/v1/completions"))
             .header("Content-Type", "application/json")
-            .POST(HttpRequest.BodyPublishers.ofByteArrays(() -> Stream.generate(() -> block.getBytes(StandardCharsets.UTF_8))
-                .limit(2 * limits.json() / 8192)
-                .iterator()))
+            .POST(HttpRequest.BodyPublishers
+                .ofByteArrays(() -> Stream.generate(() -> block.getBytes(StandardCharsets.UTF_8))
+                    .limit(2 * limits.json() / 8192)
+                    .iterator()))
             .build();
         try (HttpClient client = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build()) {
             HttpResponse<String> response = client.send(chunked, HttpResponse.BodyHandlers.ofString());
@@ -120,10 +125,10 @@ class HostileRequestsTest {
     @Test
     void shouldCloseTheConnectionOfAClientThatHardlySends() throws Exception {
         long start = System.nanoTime();
-        String answer = raw("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        String answer = raw("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: 1000\r\n\r\n{\"model\": ");
         assertThat(answer).isEmpty();
-        String upload = raw("POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        String upload = raw("POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
                 + "Content-Length: 100000\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc");
         assertThat(upload).isEmpty();
         assertThat(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start)).isLessThan(15);
@@ -133,8 +138,9 @@ class HostileRequestsTest {
     void shouldSurviveAClientThatSendsLessThanItSays() throws Exception {
         try (Socket socket = new Socket(base.getHost(), base.getPort())) {
             socket.getOutputStream()
-                .write(("POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                        + "Content-Length: 1000\r\n\r\n{}").getBytes(StandardCharsets.UTF_8));
+                .write(("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: 1000\r\n\r\n{}")
+                    .getBytes(StandardCharsets.UTF_8));
             socket.shutdownOutput();
             rest(socket);
         }
@@ -142,12 +148,12 @@ class HostileRequestsTest {
 
     @Test
     void shouldRefuseFloodsOfHeaders() throws Exception {
-        StringBuilder headers = new StringBuilder("GET /v1/models HTTP/1.1\r\nHost: x\r\n");
+        StringBuilder headers = new StringBuilder("GET /v1/models HTTP/1.1\r\nHost: localhost\r\n");
         for (int header = 0; header < 100_000; header++) {
             headers.append("X-").append(header).append(": ").append(header).append("\r\n");
         }
         assertThat(raw(headers + "\r\n")).startsWith("HTTP/1.1 431");
-        assertThat(raw("GET /" + "x".repeat(100_000) + " HTTP/1.1\r\nHost: x\r\n\r\n")).startsWith("HTTP/1.1 414");
+        assertThat(raw("GET /" + "x".repeat(100_000) + " HTTP/1.1\r\nHost: localhost\r\n\r\n")).contains(" 414 ");
     }
 
     @ParameterizedTest
@@ -166,7 +172,9 @@ class HostileRequestsTest {
             "/v1/fine_tuning/jobs/..%2Fx", "/v1/models/%2Fetc", "/v1/models/base%2F..", "/v1/evals/..%5C..%5Cx"})
     void shouldFindNothingBeyondItsDirectories(String path) {
         given().urlEncodingEnabled(false).get(path).then().statusCode(404);
-        given().urlEncodingEnabled(false).delete(path.replace("/content", "")).then().statusCode(404);
+        given().urlEncodingEnabled(false).delete(path.replace("/content", ""))
+            .then()
+            .statusCode(anyOf(is(404), is(405)));
     }
 
     @ParameterizedTest
@@ -203,9 +211,17 @@ class HostileRequestsTest {
             .post("/v1/files")
             .then()
             .statusCode(400);
-        try (Stream<Path> uploads = Files.walk(settings.home().resolve("uploads"))) {
-            assertThat(uploads.filter(Files::isRegularFile).toList()).isEmpty();
+        List<Path> left = List.of();
+        for (long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(20); System.nanoTime() < limit;) {
+            try (Stream<Path> uploads = Files.walk(settings.home().resolve("uploads"))) {
+                left = uploads.filter(Files::isRegularFile).toList();
+            }
+            if (left.isEmpty()) {
+                break;
+            }
+            given().get("/v1/presets").then().statusCode(200); // it goes after the answer
         }
+        assertThat(left).isEmpty();
     }
 
     @ParameterizedTest
@@ -316,8 +332,9 @@ class HostileRequestsTest {
             try (Socket socket = new Socket(base.getHost(), base.getPort())) {
                 String body = "{\"model\": \"base\", \"messages\": [{\"role\": \"user\", \"content\": \"wait\"}]}";
                 socket.getOutputStream()
-                    .write(("POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-                            + "Content-Length: " + body.length() + "\r\n\r\n" + body).getBytes(StandardCharsets.UTF_8));
+                    .write(("POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                            + "Content-Length: " + body.length() + "\r\n\r\n" + body)
+                        .getBytes(StandardCharsets.UTF_8));
                 assertThat(completions.waiting.tryAcquire(20, TimeUnit.SECONDS)).isTrue();
             }
             assertThat(completions.gone.poll(20, TimeUnit.SECONDS)).isEqualTo("wait");

@@ -43,13 +43,15 @@ class JsonBodyTest {
         AtomicInteger third = new AtomicInteger();
         assertThatThrownBy(() -> reader.read(body(100_000), third)).isInstanceOfSatisfying(BusyException.class,
                 e -> assertThat(e.retryAfterSeconds()).isPositive());
-        assertThat(reader.held()).isEqualTo(8L * (first.get() + second.get() + third.get())).isLessThanOrEqualTo(8 * 250_000);
+        assertThat(reader.held()).isEqualTo(8L * (first.get() + second.get() + third.get()))
+            .isLessThanOrEqualTo(8 * 250_000);
     }
 
     @Test
     void shouldRefuseOtherCharacterSets() {
         JsonBody reader = new JsonBody(100, 1000);
-        assertThatThrownBy(() -> reader.read(new ByteArrayInputStream(new byte[]{'"', (byte) 0xe4, '"'}), new AtomicInteger()))
+        assertThatThrownBy(
+                () -> reader.read(new ByteArrayInputStream(new byte[]{'"', (byte) 0xe4, '"'}), new AtomicInteger()))
             .hasMessageContaining("UTF-8");
     }
 }

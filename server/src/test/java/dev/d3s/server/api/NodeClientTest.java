@@ -64,7 +64,8 @@ class NodeClientTest {
         Files.createDirectories(DIRECTORY);
         boolean same = Files.isDirectory(DIRECTORY.resolve("node_modules/openai"));
         for (String name : List.of("package.json", "package-lock.json", "client.mjs")) {
-            try (InputStream input = Objects.requireNonNull(NodeClientTest.class.getResourceAsStream("/node/" + name))) {
+            try (InputStream input = Objects
+                .requireNonNull(NodeClientTest.class.getResourceAsStream("/node/" + name))) {
                 byte[] content = input.readAllBytes();
                 Path file = DIRECTORY.resolve(name);
                 same &= name.endsWith(".mjs")

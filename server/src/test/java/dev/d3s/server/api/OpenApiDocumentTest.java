@@ -156,7 +156,8 @@ class OpenApiDocumentTest {
             String path = String.valueOf(trial[0]);
             double value = (double) trial[1];
             ObjectNode job = job(type);
-            put(job, path, (boolean) trial[3] ? JSON.getNodeFactory().numberNode((long) value)
+            put(job, path, (boolean) trial[3]
+                    ? JSON.getNodeFactory().numberNode((long) value)
                     : JSON.getNodeFactory().numberNode(value));
             boolean accepted = !mistakes("/v1/fine_tuning/jobs?dry_run=true", job).containsKey(path);
             if (accepted != (boolean) trial[2]) {
@@ -190,7 +191,8 @@ class OpenApiDocumentTest {
         JsonNode document = document();
         for (String type : List.of("reinforcement", "supervised")) {
             JsonNode details = document
-                .at("/components/schemas/" + (type.equals("supervised") ? "SupervisedRequest" : "ReinforcementRequest"));
+                .at("/components/schemas/"
+                        + (type.equals("supervised") ? "SupervisedRequest" : "ReinforcementRequest"));
             Map<String, JsonNode> objects = new java.util.TreeMap<>(Map.of("method." + type, details));
             walk(document, details, "method." + type, (path, schema) -> {
                 if (schema.has("properties") && !path.endsWith("grader")) {

@@ -16,7 +16,8 @@ class RequestJsonTest {
 
     private void refused(String body, String words) {
         assertThatThrownBy(() -> json.read(body)).isInstanceOfSatisfying(InvalidRequestException.class,
-                e -> assertThat(e.text().length()).isLessThan(3000)).hasMessageContaining(words);
+                e -> assertThat(e.text().length()).isLessThan(3000))
+            .hasMessageContaining(words);
     }
 
     @Test
@@ -34,7 +35,8 @@ class RequestJsonTest {
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = '|', value = {"{\"a\": 1, \"a\": 2} | Duplicate", "{} {} | Trailing token", "{\"a\": NaN} | NaN",
+    @CsvSource(delimiter = '|', value = {"{\"a\": 1, \"a\": 2} | Duplicate", "{} {} | Trailing token",
+            "{\"a\": NaN} | NaN",
             "{\"a\": 01} | Leading zeroes", "{'a': 1} | Unexpected character", "'' | has no body", "{\"a\": +1} | '+'",
             "nul | Unrecognized token", "{\"a\": \"x\ty\"} | Illegal unquoted character"})
     void shouldRefuseWhatIsNotJson(String body, String words) {
@@ -52,7 +54,9 @@ class RequestJsonTest {
 
     @Test
     void shouldReadNumbersBeyondAllRanges() {
-        assertThat(json.read("{\"a\": 1e999999999, \"b\": -1e-999999999, \"c\": 99999999999999999999}").path("a").isNumber())
+        assertThat(json.read("{\"a\": 1e999999999, \"b\": -1e-999999999, \"c\": 99999999999999999999}")
+            .path("a")
+            .isNumber())
             .isTrue();
     }
 }

@@ -27,10 +27,11 @@ public class ScriptedServer implements QuarkusTestProfile {
                 Files.writeString(directory.resolve("config.json"), "{\"max_position_embeddings\": 1024}");
             }
             Files.writeString(home.resolve("models/base/tokenizer.json"), "{}");
-            Map<String, String> overrides = new HashMap<>(Map.of("d3s.home", home.toString(), "d3s.files.limit", "1M", "d3s.events.heartbeat", "PT0.05S",
-                    "quarkus.http.test-port", "0", "quarkus.log.file.enabled", "true", "quarkus.log.file.path",
-                    home.resolve("server.log").toString(), "quarkus.log.file.json.enabled", "true",
-                    "quarkus.http.access-log.enabled", "true"));
+            Map<String, String> overrides = new HashMap<>(
+                    Map.of("d3s.home", home.toString(), "d3s.files.limit", "1M", "d3s.events.heartbeat", "PT0.05S",
+                            "quarkus.http.test-port", "0", "quarkus.log.file.enabled", "true", "quarkus.log.file.path",
+                            home.resolve("server.log").toString(), "quarkus.log.file.json.enabled", "true",
+                            "quarkus.http.access-log.enabled", "true"));
             overrides.putAll(Map.of("d3s.requests.limit", "256K", "d3s.requests.patience", "PT2S", "d3s.events.streams",
                     "20"));
             return overrides;

@@ -19,7 +19,8 @@ class EventFeedTest {
     @Test
     void shouldBringEveryEventToEveryFollower(@TempDir Path home) throws Exception {
         TestServer.baseModel(home, "base");
-        try (TestServer server = new TestServer(home); ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+        try (TestServer server = new TestServer(home);
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             server.jobs.start();
             server.training.hold();
             Job job = server.jobs.create(TestServer.CALLER, server.request(40));

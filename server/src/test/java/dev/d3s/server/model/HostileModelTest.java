@@ -55,7 +55,8 @@ class HostileModelTest {
         Path config = directory.resolve("config.json");
         String text = Files.readString(config);
         String changed = text.replaceAll("\"" + member + "\"\\s*:\\s*[^,}]+", "\"" + member + "\": " + value);
-        Files.writeString(config, changed.equals(text) ? text.replaceFirst("\\{", "{\"" + member + "\": " + value + ",")
+        Files.writeString(config, changed.equals(text)
+                ? text.replaceFirst("\\{", "{\"" + member + "\": " + value + ",")
                 : changed);
 
         assertThat(ModelDirectory.check(directory)).isNotEmpty().allMatch(problem -> problem.length() < 1000);
