@@ -8,7 +8,6 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 import jakarta.ws.rs.core.Response;
 
-
 import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.job.JobEvent;
 import dev.d3s.server.rollout.BusyException;

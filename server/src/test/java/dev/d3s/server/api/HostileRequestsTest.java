@@ -128,8 +128,9 @@ class HostileRequestsTest {
         String answer = raw("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                 + "Content-Length: 1000\r\n\r\n{\"model\": ");
         assertThat(answer).isEmpty();
-        String upload = raw("POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
-                + "Content-Length: 100000\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc");
+        String upload = raw(
+                "POST /v1/files HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+                        + "Content-Length: 100000\r\n\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\"\r\n\r\nabc");
         assertThat(upload).isEmpty();
         assertThat(TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - start)).isLessThan(15);
     }
@@ -172,7 +173,8 @@ class HostileRequestsTest {
             "/v1/fine_tuning/jobs/..%2Fx", "/v1/models/%2Fetc", "/v1/models/base%2F..", "/v1/evals/..%5C..%5Cx"})
     void shouldFindNothingBeyondItsDirectories(String path) {
         given().urlEncodingEnabled(false).get(path).then().statusCode(404);
-        given().urlEncodingEnabled(false).delete(path.replace("/content", ""))
+        given().urlEncodingEnabled(false)
+            .delete(path.replace("/content", ""))
             .then()
             .statusCode(anyOf(is(404), is(405)));
     }
