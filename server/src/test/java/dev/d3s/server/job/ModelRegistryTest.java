@@ -319,9 +319,12 @@ class ModelRegistryTest {
         Thread.ofVirtual().start(() -> {
             try {
                 events("tiny");
-                ended.countDown();
+            } catch (NotFoundException e) {
+                // it began to follow when the model was gone already
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
+            } finally {
+                ended.countDown();
             }
         });
 
@@ -348,7 +351,6 @@ class ModelRegistryTest {
         RegisteredModel failed = registered("tiny");
         assertThat(failed.status()).isEqualTo(Status.FAILED);
         assertThat(failure("tiny").code()).isEqualTo("hub_unreachable");
-        assertThat(failed.bytes()).isBetween(90_000L, 199_999L);
         assertThatThrownBy(() -> server.models.find(TestServer.CALLER, "tiny")).isInstanceOf(ConflictException.class)
             .hasMessageStartingWith("The model 'tiny' cannot be used: The hub at");
 
@@ -357,8 +359,13 @@ class ModelRegistryTest {
 
         assertThat(server.models.find(TestServer.CALLER, "tiny")).isPresent();
         assertThat(registered("tiny").error()).isNull();
-        assertThat(stub.requests("store", WEIGHTS)).extracting(StubHub.Request::range)
-            .containsExactly("null", "bytes=90000-", "bytes=90000-", "bytes=90000-");
+        List<String> ranges = stub.requests("store", WEIGHTS).stream().map(StubHub.Request::range).toList();
+        // what was on its way when the connection broke may be lost
+        long stored = Long.parseLong(ranges.get(1).replaceAll("\\D", ""));
+        assertThat(stored).isBetween(1L, 90_000L);
+        String rest = "bytes=" + stored + "-";
+        assertThat(ranges).containsExactly("null", rest, rest, rest);
+        assertThat(failed.bytes()).as("with the files beside the weights").isBetween(stored, 199_999L);
     }
 
     @Test

@@ -338,7 +338,6 @@ class StoresTest {
         assertThat(ids).isSorted().doesNotHaveDuplicates().allMatch(id -> id.matches("file-[0-9a-z]{24}"));
     }
 
-    /** A queue of a thousand jobs is listed and taken from without anybody noticing; the figures are printed. */
     @Test
     void shouldTakeTurnsAmongAThousandJobs() {
         Job first = server.jobs.create(TestServer.CALLER, server.request(10));
@@ -351,7 +350,7 @@ class StoresTest {
             .isSortedAccordingTo(Comparator.reverseOrder());
         Set<String> taken = new HashSet<>();
         for (int turn = 0; turn < 3; turn++) {
-            taken.add(stores.jobs.claim("server", "permit-" + turn, TestServer.ROOM).orElseThrow().id());
+            taken.add(stores.jobs.claim("server-" + turn, "permit-" + turn, TestServer.ROOM).orElseThrow().id());
         }
         assertThat(taken).hasSize(3);
     }
