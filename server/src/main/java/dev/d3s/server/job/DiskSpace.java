@@ -34,9 +34,9 @@ final class DiskSpace implements AutoCloseable {
     private final ModelCatalog models;
     private final Path home;
     private final Runnable changed;
-    /** By job; used by the thread alone. */
+    /** By job; used by the watch alone. */
     private final Map<String, Wait> waits = new HashMap<>();
-    private final Thread thread = Thread.ofVirtual().name("d3s-disk").unstarted(this::look);
+    private final Watch watch = new Watch("d3s-disk", BETWEEN_LOOKS, this::look);
 
     /** Where space that is said to be free is none, such as a user's who has a quota, a job is not tried again all the time. */
     private static final class Wait {
@@ -63,21 +63,14 @@ final class DiskSpace implements AutoCloseable {
     }
 
     void start() {
-        thread.start();
+        watch.start();
     }
 
     private void look() {
         try {
-            while (true) {
-                Thread.sleep(BETWEEN_LOOKS);
-                try {
-                    resume();
-                } catch (IOException | D3sException e) {
-                    LOG.debugf(e, "The space in %s is not known.", home);
-                }
-            }
-        } catch (InterruptedException e) {
-            // closed
+            resume();
+        } catch (IOException | D3sException e) {
+            LOG.debugf(e, "The space in %s is not known.", home);
         }
     }
 
@@ -114,6 +107,6 @@ final class DiskSpace implements AutoCloseable {
 
     @Override
     public void close() {
-        thread.interrupt();
+        watch.close();
     }
 }

@@ -9,8 +9,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -43,10 +41,7 @@ public class JobTrackers implements AutoCloseable {
     private final ServerSettings settings;
     private final OutgoingRequests requests;
     private final Duration look;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition closing = lock.newCondition();
-    private boolean closed;
-    private @Nullable Thread thread;
+    private @Nullable Watch watch;
     private @Nullable HttpClient client;
 
     @Inject
@@ -69,30 +64,20 @@ public class JobTrackers implements AutoCloseable {
             .connectTimeout(MlflowRun.LIMIT)
             .build();
         client = open;
-        thread = Thread.ofPlatform().name("d3s-trackers").daemon().start(() -> run(open));
+        Watch looking = new Watch("d3s-trackers", look, () -> look(open));
+        watch = looking;
+        looking.start();
     }
 
     /** What is missing is told after the next start. */
     @Override
     public void close() {
-        lock.lock();
-        try {
-            closed = true;
-            closing.signalAll();
-        } finally {
-            lock.unlock();
-        }
+        Watch looking = watch;
         HttpClient open = client;
-        if (open != null) {
+        if (looking != null && open != null) {
+            looking.stop(); // so that what breaks off now is known to be no failure
             open.shutdownNow();
-        }
-        Thread running = thread;
-        if (running != null) {
-            try {
-                running.join(Duration.ofSeconds(5));
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+            looking.close();
         }
     }
 
@@ -101,9 +86,10 @@ public class JobTrackers implements AutoCloseable {
         return Optional.ofNullable(stores.trackers.trouble());
     }
 
-    private void run(HttpClient open) {
-        boolean more = false;
-        while (sleep(more ? Duration.ZERO : look)) {
+    /** Until there is no more news. */
+    private void look(HttpClient open) {
+        boolean more = true;
+        while (more && !isClosed()) {
             try {
                 long now = System.currentTimeMillis();
                 List<Tracker> trackers = stores.trackers.claim(AT_ONCE, now, now + CLAIM.toMillis());
@@ -116,27 +102,12 @@ public class JobTrackers implements AutoCloseable {
                 }
                 more = !trackers.isEmpty();
             } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
                 return;
             } catch (RuntimeException e) {
-                more = false;
                 LOG.warnf("Trackers' news could not be read; it is tried again: %s", e.getMessage());
+                return;
             }
-        }
-    }
-
-    /** @return false once closed */
-    private boolean sleep(Duration pause) {
-        lock.lock();
-        try {
-            long left = pause.toNanos();
-            while (!closed && left > 0) {
-                left = closing.awaitNanos(left);
-            }
-            return !closed;
-        } catch (InterruptedException e) {
-            return false;
-        } finally {
-            lock.unlock();
         }
     }
 
@@ -221,12 +192,8 @@ public class JobTrackers implements AutoCloseable {
     }
 
     private boolean isClosed() {
-        lock.lock();
-        try {
-            return closed;
-        } finally {
-            lock.unlock();
-        }
+        Watch looking = watch;
+        return looking != null && looking.stopped();
     }
 
     /** A note is an event, too: the tracker has news once more, and finds that there is nothing to tell. */

@@ -41,10 +41,19 @@ final class Watch implements AutoCloseable {
         }
     }
 
+    /** Begins no further look; one that is being taken goes on. */
+    void stop() {
+        closed.countDown();
+    }
+
+    boolean stopped() {
+        return closed.getCount() == 0;
+    }
+
     /** Waits for the end of the look that is being taken. */
     @Override
     public void close() {
-        closed.countDown();
+        stop();
         if (thread.getState() == Thread.State.NEW) {
             return;
         }

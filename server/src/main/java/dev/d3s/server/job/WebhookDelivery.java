@@ -17,8 +17,6 @@ import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -64,10 +62,9 @@ public class WebhookDelivery implements AutoCloseable {
     private final AtomicLong delivered = new AtomicLong();
     private final AtomicLong failed = new AtomicLong();
     private final AtomicLong givenUp = new AtomicLong();
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition closing = lock.newCondition();
-    private boolean closed;
-    private @Nullable Thread thread;
+    /** When old reports were deleted last; on the watch's thread. */
+    private long cleaned;
+    private @Nullable Watch watch;
     private @Nullable HttpClient client;
 
     @Inject
@@ -94,30 +91,20 @@ public class WebhookDelivery implements AutoCloseable {
             .connectTimeout(pace.attempt())
             .build();
         client = open;
-        thread = Thread.ofPlatform().name("d3s-webhooks").daemon().start(() -> run(url, open));
+        Watch looking = new Watch("d3s-webhooks", pace.look(), () -> look(url, open));
+        watch = looking;
+        looking.start();
     }
 
     /** Attempts under way are abandoned, and made again by the next start. */
     @Override
     public void close() {
-        lock.lock();
-        try {
-            closed = true;
-            closing.signalAll();
-        } finally {
-            lock.unlock();
-        }
+        Watch looking = watch;
         HttpClient open = client;
-        if (open != null) {
+        if (looking != null && open != null) {
+            looking.stop(); // so that what breaks off now is known to be no failure
             open.shutdownNow();
-        }
-        Thread running = thread;
-        if (running != null) {
-            try {
-                running.join(Duration.ofSeconds(5));
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+            looking.close();
         }
     }
 
@@ -144,45 +131,25 @@ public class WebhookDelivery implements AutoCloseable {
                     + " for the webhook: " + trouble.lastError());
     }
 
-    private void run(URI url, HttpClient open) {
-        long cleaned = 0;
-        while (sleep(pace.look())) {
-            try {
-                long now = System.currentTimeMillis();
-                if (now - cleaned > TimeUnit.HOURS.toMillis(1)) {
-                    stores.outbox.forget(now - KEPT.toMillis());
-                    cleaned = now;
-                }
-                // claimed for longer than the attempt and what follows it can take
-                List<Report> reports = stores.outbox.claim(AT_ONCE, now, now + pace.attempt().toMillis() * 2 + 5000);
-                List<Thread> attempts = reports.stream()
-                    .map(report -> Thread.ofVirtual().start(() -> attempt(report, url, open)))
-                    .toList();
-                for (Thread attempt : attempts) {
-                    attempt.join();
-                }
-            } catch (InterruptedException e) {
-                return;
-            } catch (RuntimeException e) {
-                LOG.warnf("Reports to the webhook could not be read or stored; they are tried again: %s",
-                        e.getMessage());
-            }
-        }
-    }
-
-    /** @return false once closed */
-    private boolean sleep(Duration pause) {
-        lock.lock();
+    private void look(URI url, HttpClient open) {
         try {
-            long left = pause.toNanos();
-            while (!closed && left > 0) {
-                left = closing.awaitNanos(left);
+            long now = System.currentTimeMillis();
+            if (now - cleaned > TimeUnit.HOURS.toMillis(1)) {
+                stores.outbox.forget(now - KEPT.toMillis());
+                cleaned = now;
             }
-            return !closed;
+            // claimed for longer than the attempt and what follows it can take
+            List<Report> reports = stores.outbox.claim(AT_ONCE, now, now + pace.attempt().toMillis() * 2 + 5000);
+            List<Thread> attempts = reports.stream()
+                .map(report -> Thread.ofVirtual().start(() -> attempt(report, url, open)))
+                .toList();
+            for (Thread attempt : attempts) {
+                attempt.join();
+            }
         } catch (InterruptedException e) {
-            return false;
-        } finally {
-            lock.unlock();
+            Thread.currentThread().interrupt();
+        } catch (RuntimeException e) {
+            LOG.warnf("Reports to the webhook could not be read or stored; they are tried again: %s", e.getMessage());
         }
     }
 
@@ -253,12 +220,8 @@ public class WebhookDelivery implements AutoCloseable {
     }
 
     private boolean isClosed() {
-        lock.lock();
-        try {
-            return closed;
-        } finally {
-            lock.unlock();
-        }
+        Watch looking = watch;
+        return looking != null && looking.stopped();
     }
 
     private void giveUp(Report report, String error) {
