@@ -254,7 +254,12 @@ final class Database {
         String message = text(e);
         return state.startsWith("08") // the connection broke
                 || Set.of("40001", "40P01", "55P03", "53300", "57P01", "57P02", "57P03").contains(state)
-                || message.contains("sqlite_busy") || message.contains("sqlite_locked");
+                || message.contains("sqlite_busy") || message.contains("sqlite_locked") || indexIsFull(message);
+    }
+
+    /** On a full disk SQLite cannot even be read with one more connection: the index of its log has no room to grow. */
+    private static boolean indexIsFull(String message) {
+        return message.contains("sqlite_ioerr_shmsize");
     }
 
     private static String text(SQLException e) {
@@ -265,7 +270,7 @@ final class Database {
         String message = text(e);
         String state = String.valueOf(e.getSQLState());
         if (state.equals("53100") || message.contains("sqlite_full") || message.contains("is full")
-                || message.contains("no space left")) {
+                || message.contains("no space left") || indexIsFull(message)) {
             return new D3sException(ErrorCategory.RESOURCES, "disk_full",
                     "The disk that holds the server's database is full: free space under d3s.home, or on the disk of "
                             + "PostgreSQL.",
