@@ -116,6 +116,45 @@ public class KeyService {
      */
     public NewKey create(Caller maker, String organization, String name, Role role, Set<Scope> scopes,
             @Nullable Duration expires) {
+        KeySecret secret = KeySecret.random();
+        return new NewKey(insert(maker, organization, name, role, scopes, expires, secret), secret);
+    }
+
+    /**
+     * Stores a key whose secret is held elsewhere. One that is stored already stays as it is, also when it is revoked.
+     *
+     * @param expires after this long; {@code null} for never
+     * @return the key as it is stored
+     * @throws InvalidRequestException with every mistake, or when it is stored as something else
+     */
+    public ApiKey provide(Caller maker, String organization, String name, Role role, Set<Scope> scopes,
+            @Nullable Duration expires, KeySecret secret) {
+        if (keys.byPrefix(secret.prefix()).isEmpty()) {
+            try {
+                return insert(maker, organization, name, role, scopes, expires, secret);
+            } catch (D3sException e) {
+                if (keys.byPrefix(secret.prefix()).isEmpty()) {
+                    throw e;
+                } // somebody else was storing it, too
+            }
+        }
+        KeyStore.Stored stored = keys.byPrefix(secret.prefix()).orElseThrow();
+        ApiKey key = stored.key();
+        if (!secret.hasHash(stored.hash())) {
+            throw new InvalidRequestException(List.of(new Mistake("key", "invalid_value",
+                    "Another key begins with " + KeySecret.BEGINNING + key.prefix() + ": make this one anew.")));
+        }
+        if (!key.organization().equals(organization) || key.role() != role || !key.scopes().equals(scopes)) {
+            throw new InvalidRequestException(List.of(new Mistake("key", "invalid_value", "The key " + secret
+                    + " is stored already, as '" + key.name() + "' of " + key.organization() + " (" + key.role().key()
+                    + ") with other rights than these: give them to a new key, and revoke " + key.id() + ".")));
+        }
+        return key;
+    }
+
+    /** @throws InvalidRequestException with every mistake */
+    private ApiKey insert(Caller maker, String organization, String name, Role role, Set<Scope> scopes,
+            @Nullable Duration expires, KeySecret secret) {
         List<Mistake> mistakes = new ArrayList<>();
         if (!Organizations.allowed(organization)) {
             mistakes.add(new Mistake("organization", "invalid_value",
@@ -135,12 +174,11 @@ public class KeyService {
         if (!mistakes.isEmpty()) {
             throw new InvalidRequestException(mistakes);
         }
-        KeySecret secret = KeySecret.random();
         long now = System.currentTimeMillis();
         ApiKey key = new ApiKey(identifiers.next("key"), organization, name, role, scopes, secret.prefix(), now,
                 expires == null ? null : now + expires.toMillis(), null, null);
         keys.insert(maker, key, secret.hash());
-        return new NewKey(key, secret);
+        return key;
     }
 
     /** @param organization only those; {@code null} for all */

@@ -3,6 +3,7 @@ package dev.d3s.server.wiring;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.Duration;
 import java.time.Instant;
@@ -21,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.access.ApiKey;
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.KeySecret;
 import dev.d3s.server.access.Role;
 import dev.d3s.server.access.Scope;
 import dev.d3s.server.config.DatabaseAddress;
@@ -34,6 +36,7 @@ import dev.d3s.spi.D3sException;
 final class KeysCommand {
     static final String USAGE = """
             usage: ./d3s keys create --organization ORG --name NAME [--role user|admin] [--scope SCOPE,...] [--expires P90D]
+                                      [--key-file FILE]
                    ./d3s keys list [--organization ORG]
                    ./d3s keys revoke ID
 
@@ -43,6 +46,8 @@ final class KeysCommand {
               --scope          read, write (which includes read), completions, all (default), or single ones: files:read,
                                files:write, jobs:read, jobs:write, models:read, models:write
               --expires        after this long, as P90D or PT12H; never when absent
+              --key-file       stores the key that is in the file, unless it is stored already, instead of making one and showing
+                               it: d3s- and 10 hexadecimal digits, - and 64 more, which nobody can guess
 
             The database is that of D3S_HOME, or D3S_DATASOURCE_URL. The key is shown once.""";
 
@@ -57,7 +62,8 @@ final class KeysCommand {
         try {
             switch (action) {
                 case "create" ->
-                    create(out, options(rest, "--organization", "--name", "--role", "--scope", "--expires"));
+                    create(out, options(rest, "--organization", "--name", "--role", "--scope", "--expires",
+                            "--key-file"));
                 case "list" -> list(out, options(rest, "--organization").get("--organization"));
                 case "revoke" -> {
                     if (rest.size() != 1) {
@@ -100,12 +106,20 @@ final class KeysCommand {
     private static void create(PrintStream out, Map<String, String> options) throws IOException {
         String organization = required(options, "--organization");
         String name = required(options, "--name");
-        KeyService.NewKey made = service().create(commandLine(organization), organization, name,
-                role(options.getOrDefault("--role", Role.USER.key())),
-                Scope.parse(Arrays.stream(options.getOrDefault("--scope", "all").split(","))
-                    .map(String::strip)
-                    .toList()),
-                expires(options.get("--expires")));
+        Role role = role(options.getOrDefault("--role", Role.USER.key()));
+        Set<Scope> scopes = Scope.parse(Arrays.stream(options.getOrDefault("--scope", "all").split(","))
+            .map(String::strip)
+            .toList());
+        Duration expires = expires(options.get("--expires"));
+        if (options.containsKey("--key-file")) {
+            KeySecret secret = secret(Path.of(options.get("--key-file")));
+            ApiKey key = service().provide(commandLine(organization), organization, name, role, scopes, expires, secret);
+            out.printf("The key %s of '%s' of %s (%s), id %s, is %s.%n", secret, key.name(), key.organization(),
+                    key.role().key(), key.id(),
+                    key.revokedAt() == null ? "stored" : "revoked: no request with it is answered");
+            return;
+        }
+        KeyService.NewKey made = service().create(commandLine(organization), organization, name, role, scopes, expires);
         ApiKey key = made.key();
         out.println(made.secret().text());
         out.println();
@@ -141,6 +155,18 @@ final class KeysCommand {
             throw new IllegalArgumentException(name + " is required.\n" + USAGE);
         }
         return value;
+    }
+
+    /** The message names the file and not what is in it. */
+    private static KeySecret secret(Path file) {
+        try {
+            return KeySecret.parse(Files.readString(file).strip())
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "--key-file " + file + " has no key in it: it must be d3s-, 10 hexadecimal digits in lower case, -"
+                                + " and 64 more, as this makes: echo d3s-$(openssl rand -hex 5)-$(openssl rand -hex 32)"));
+        } catch (IOException e) {
+            throw new IllegalArgumentException("--key-file " + file + " cannot be read: " + e, e);
+        }
     }
 
     private static Role role(String text) {

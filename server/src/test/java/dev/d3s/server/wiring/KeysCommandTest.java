@@ -7,6 +7,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -69,6 +70,49 @@ class KeysCommandTest {
         assertThat(printed(0, "revoke", id.group(1))).contains("was revoked before");
         assertThat(printed(0, "list")).contains("revoked");
         assertThat(printed(1, "revoke", "key-none")).contains("There is no key 'key-none'.");
+    }
+
+    @Test
+    void shouldStoreAKeyThatIsInAFileOnce(@TempDir Path directory) throws Exception {
+        String text = "d3s-0123456789-" + "ab".repeat(32);
+        String file = Files.writeString(directory.resolve("key"), text + "\n").toString();
+        String[] create = {"create", "--organization", "lab-a", "--name", "admin", "--role", "admin", "--key-file", file};
+
+        String stored = printed(0, create);
+
+        assertThat(stored).contains("The key d3s-0123456789-... of 'admin' of lab-a (admin)", " is stored.")
+            .doesNotContain("abab");
+        assertThat(printed(0, create)).isEqualTo(stored);
+        assertThat(printed(0, "list").lines()).hasSize(2);
+
+        Matcher id = ID.matcher(stored);
+        assertThat(id.find()).isTrue();
+        printed(0, "revoke", id.group(1));
+        assertThat(printed(0, create)).contains("is revoked: no request with it is answered");
+    }
+
+    @Test
+    void shouldNotStoreAKeyAsSomethingElse(@TempDir Path directory) throws Exception {
+        Path file = Files.writeString(directory.resolve("key"), "d3s-0123456789-" + "ab".repeat(32));
+        printed(0, "create", "--organization", "lab-a", "--name", "admin", "--key-file", file.toString());
+
+        assertThat(printed(1, "create", "--organization", "lab-b", "--name", "admin", "--key-file", file.toString()))
+            .contains("is stored already, as 'admin' of lab-a (user) with other rights");
+        assertThat(printed(1, "create", "--organization", "lab-a", "--name", "admin", "--role", "admin", "--key-file",
+                file.toString()))
+            .contains("with other rights");
+        Files.writeString(file, "d3s-0123456789-" + "cd".repeat(32));
+        assertThat(printed(1, "create", "--organization", "lab-a", "--name", "admin", "--key-file", file.toString()))
+            .contains("Another key begins with d3s-0123456789");
+        assertThat(printed(0, "list").lines()).hasSize(2);
+        Files.writeString(file, "d3s-0123456789-secret");
+        assertThatThrownBy(() -> printed(0, "create", "--organization", "lab-a", "--name", "x", "--key-file",
+                file.toString()))
+            .hasMessageContainingAll("--key-file " + file, "openssl rand")
+            .hasMessageNotContaining("secret");
+        assertThatThrownBy(() -> printed(0, "create", "--organization", "lab-a", "--name", "x", "--key-file",
+                directory.resolve("none").toString()))
+            .hasMessageContainingAll("none", "cannot be read");
     }
 
     @Test
