@@ -1,11 +1,11 @@
-{{/* What everything is called: at most 44 characters, since a server's name, <name>-<ordinal>, has at most 50. */}}
+{{/* What everything is called: at most 41 characters, since a StatefulSet, <name>-postgresql, has at most 52, and a server's name, <name>-<ordinal>, at most 50. */}}
 {{- define "d3s.name" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
 {{- else if contains "d3s" .Release.Name -}}
-{{- .Release.Name | trunc 44 | trimSuffix "-" -}}
+{{- .Release.Name | trunc 41 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" (.Release.Name | trunc 33 | trimSuffix "-") .Chart.Name -}}
+{{- printf "%s-%s" (.Release.Name | trunc 30 | trimSuffix "-") .Chart.Name -}}
 {{- end -}}
 {{- end -}}
 

@@ -70,7 +70,7 @@ class HelmChartTest {
             plugins: {image: "registry.example.org/lab/plugins:3", imagePath: jars/d3s}
             service: {type: LoadBalancer, port: 8080, annotations: {internal: "true"}}
             ingress: {enabled: true, className: nginx, host: d3s.example.org, tlsSecret: external-tls, annotations: {size: 5g}}
-            networkPolicy: {namespaces: [lab-a, lab-b], gatewayNamespace: ingress-nginx, monitoringNamespace: prometheus, extraEgress: [{to: [{ipBlock: {cidr: 10.9.0.0/16}}], ports: [{port: 389}]}]}
+            networkPolicy: {namespaces: [lab-a, lab-b], cidrs: [10.3.0.0/16], gatewayNamespace: ingress-nginx, monitoringNamespace: prometheus, extraEgress: [{to: [{ipBlock: {cidr: 10.9.0.0/16}}], ports: [{port: 389}]}]}
             metrics: {serviceMonitor: {enabled: true, labels: {release: prometheus}}, dashboard: {enabled: true, annotations: {folder: Lab}}}
             tracing: {endpoint: "http://collector.monitoring:4317"}
             serviceAccount: {name: d3s, annotations: {who: lab}}
@@ -146,7 +146,7 @@ class HelmChartTest {
                         serviceAccount: {create: false}
                         """),
                 Arguments.of("monitored", "metrics: {serviceMonitor: {enabled: true}, dashboard: {enabled: true}}"),
-                Arguments.of("by another name", "fullnameOverride: " + "our-servers".repeat(4)));
+                Arguments.of("by another name", "fullnameOverride: " + "a".repeat(41) + "\npostgresql: {enabled: true}"));
     }
 
     /** Values, and where they are wrong. */
@@ -196,6 +196,7 @@ class HelmChartTest {
                 Arguments.of("env: {D3S_HOME: /x}", "/env"),
                 Arguments.of("env: {QUARKUS_TLS_KEY_STORE_PASSWORD: x}", "/env"),
                 Arguments.of("ingress: {enabled: true, host: x.org}", "/networkPolicy/gatewayNamespace"),
+                Arguments.of("service: {type: NodePort}", "/networkPolicy/cidrs"),
                 Arguments.of("ingress: {enabled: true}", "/ingress/host"),
                 Arguments.of("ingress: {enabled: true, host: x.org}\nroute: {enabled: true, parentRefs: [{name: g}]}\n"
                         + "networkPolicy: {gatewayNamespace: g}", "/route/enabled"),
@@ -203,7 +204,7 @@ class HelmChartTest {
                 Arguments.of("shutdown: {gracePeriodSeconds: 30}", "/shutdown/gracePeriodSeconds"),
                 Arguments.of("serviceAccount: {create: false, annotations: {a: b}}", "/serviceAccount/annotations"),
                 Arguments.of("commonLabels: {a: 'b c'}", "/commonLabels/a"),
-                Arguments.of("fullnameOverride: " + "x".repeat(45), "/fullnameOverride"),
+                Arguments.of("fullnameOverride: " + "x".repeat(42), "/fullnameOverride"),
                 Arguments.of("podDisruptionBudget: {maxUnavailable: 0}", "/podDisruptionBudget/maxUnavailable"));
     }
 
@@ -382,6 +383,7 @@ class HelmChartTest {
         assertThat(policy.path("ingress").findValuesAsText("kubernetes.io/metadata.name")).containsExactly("lab-a",
                 "lab-b",
                 "ingress-nginx", "prometheus");
+        assertThat(policy.path("ingress").findValuesAsText("cidr")).containsExactly("10.3.0.0/16");
         // name service, then what whoever runs the server named: databases, identity provider, traces, webhook
         assertThat(policy.path("egress").path(1).findValuesAsText("port")).containsExactly("6432", "6433", "8443",
                 "4317",

@@ -150,7 +150,8 @@ class ManifestRuleTest {
                 broken(ManifestRule.OBJECTS_ARE_LABELLED, SERVER,
                         set -> object(set.path("metadata")).put("namespace", "default")),
                 broken(ManifestRule.OBJECTS_ARE_LABELLED, SERVER,
-                        set -> object(set.path("metadata")).put("name", "x".repeat(64))));
+                        set -> object(set.path("metadata")).put("name", "x".repeat(64))),
+                broken(ManifestRule.OBJECTS_ARE_LABELLED, SERVER, set -> object(set.path("metadata")).put("name", "x".repeat(53))));
     }
 
     @BeforeAll

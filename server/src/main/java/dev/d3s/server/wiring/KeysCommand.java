@@ -113,7 +113,8 @@ final class KeysCommand {
         Duration expires = expires(options.get("--expires"));
         if (options.containsKey("--key-file")) {
             KeySecret secret = secret(Path.of(options.get("--key-file")));
-            ApiKey key = service().provide(commandLine(organization), organization, name, role, scopes, expires, secret);
+            ApiKey key = service().provide(commandLine(organization), organization, name, role, scopes, expires,
+                    secret);
             out.printf("The key %s of '%s' of %s (%s), id %s, is %s.%n", secret, key.name(), key.organization(),
                     key.role().key(), key.id(),
                     key.revokedAt() == null ? "stored" : "revoked: no request with it is answered");
@@ -162,7 +163,8 @@ final class KeysCommand {
         try {
             return KeySecret.parse(Files.readString(file).strip())
                 .orElseThrow(() -> new IllegalArgumentException(
-                        "--key-file " + file + " has no key in it: it must be d3s-, 10 hexadecimal digits in lower case, -"
+                        "--key-file " + file
+                                + " has no key in it: it must be d3s-, 10 hexadecimal digits in lower case, -"
                                 + " and 64 more, as this makes: echo d3s-$(openssl rand -hex 5)-$(openssl rand -hex 32)"));
         } catch (IOException e) {
             throw new IllegalArgumentException("--key-file " + file + " cannot be read: " + e, e);

@@ -76,7 +76,8 @@ class KeysCommandTest {
     void shouldStoreAKeyThatIsInAFileOnce(@TempDir Path directory) throws Exception {
         String text = "d3s-0123456789-" + "ab".repeat(32);
         String file = Files.writeString(directory.resolve("key"), text + "\n").toString();
-        String[] create = {"create", "--organization", "lab-a", "--name", "admin", "--role", "admin", "--key-file", file};
+        String[] create = {"create", "--organization", "lab-a", "--name", "admin", "--role", "admin", "--key-file",
+                file};
 
         String stored = printed(0, create);
 
