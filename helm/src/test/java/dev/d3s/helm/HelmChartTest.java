@@ -146,7 +146,8 @@ class HelmChartTest {
                         serviceAccount: {create: false}
                         """),
                 Arguments.of("monitored", "metrics: {serviceMonitor: {enabled: true}, dashboard: {enabled: true}}"),
-                Arguments.of("by another name", "fullnameOverride: " + "a".repeat(41) + "\npostgresql: {enabled: true}"));
+                Arguments.of("by another name",
+                        "fullnameOverride: " + "a".repeat(41) + "\npostgresql: {enabled: true}"));
     }
 
     /** Values, and where they are wrong. */

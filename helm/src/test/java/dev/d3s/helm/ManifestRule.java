@@ -370,7 +370,8 @@ enum ManifestRule {
                 require(seen.add(title), broken, title + " is there twice");
                 require(NAME.matcher(Manifests.name(manifest)).matches(), broken, title + " is no name of an object");
                 // its revisions are labels, with a hash behind the name
-                require(!manifest.path("kind").asText().equals("StatefulSet") || Manifests.name(manifest).length() <= 52,
+                require(!manifest.path("kind").asText().equals("StatefulSet")
+                        || Manifests.name(manifest).length() <= 52,
                         broken, title + " has more than 52 characters");
                 require(manifest.path("metadata").path("namespace").asText().equals(HelmChart.NAMESPACE), broken,
                         title + " is not in the release's namespace");

@@ -151,7 +151,8 @@ class ManifestRuleTest {
                         set -> object(set.path("metadata")).put("namespace", "default")),
                 broken(ManifestRule.OBJECTS_ARE_LABELLED, SERVER,
                         set -> object(set.path("metadata")).put("name", "x".repeat(64))),
-                broken(ManifestRule.OBJECTS_ARE_LABELLED, SERVER, set -> object(set.path("metadata")).put("name", "x".repeat(53))));
+                broken(ManifestRule.OBJECTS_ARE_LABELLED, SERVER,
+                        set -> object(set.path("metadata")).put("name", "x".repeat(53))));
     }
 
     @BeforeAll
