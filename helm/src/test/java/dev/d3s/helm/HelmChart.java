@@ -57,8 +57,17 @@ final class HelmChart {
      * @param present a template of the secret of any name that the cluster has
      */
     static Manifests render(String values, String present) {
+        return render(RELEASE, values, present);
+    }
+
+    /** As a release of another name, on a new cluster. */
+    static Manifests renderAs(String release, String values) {
+        return render(release, values, NO_SECRET);
+    }
+
+    private static Manifests render(String release, String values, String present) {
         return with(values, present, (chart, file) -> Manifests.parse(new Helm(chart).template()
-            .withName(RELEASE)
+            .withName(release)
             .withNamespace(NAMESPACE)
             .withKubeVersion(OLDEST)
             .withValuesFile(file)

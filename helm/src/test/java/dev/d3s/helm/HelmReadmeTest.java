@@ -2,12 +2,19 @@ package dev.d3s.helm;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 import org.junit.jupiter.api.Test;
+
+import com.fasterxml.jackson.databind.JsonNode;
 
 /** Holds helm/README.md to the chart. With {@code -Dhelm.readme=write} it writes what it would compare. */
 class HelmReadmeTest {
@@ -36,6 +43,48 @@ class HelmReadmeTest {
         assertThat(matcher.find()).as("helm/README.md has the marks '%s' and '%s'", begin.strip(), end.strip())
             .isTrue();
         return text.substring(0, matcher.start()) + begin + "\n" + block + "\n" + end + text.substring(matcher.end());
+    }
+
+    /** What the walk-through hands to a command between {@code <<'MARK'} and {@code MARK}. */
+    private static String handed(String mark) throws IOException {
+        Matcher matcher = Pattern.compile("<<'" + mark + "'\n(.*?)\n" + mark + "\n", Pattern.DOTALL)
+            .matcher(Files.readString(README));
+        assertThat(matcher.find()).as("helm/README.md has <<'%s'", mark).isTrue();
+        return matcher.group(1);
+    }
+
+    @Test
+    void shouldWalkThroughWhatTheChartMakes() throws Exception {
+        HelmChart.assumeSupported();
+        Manifests lab = HelmChart.renderAs("d3s", handed("VALUES"));
+        JsonNode set = lab.the("StatefulSet", "d3s");
+        Set<String> made = new TreeSet<>(Set.of("pod/d3s-0", "pod/d3s-copy", "claim/home-d3s-0", "claim/d3s-home",
+                "pod/d3s-postgresql-0"));
+        lab.all().forEach(manifest -> made.add(Manifests.title(manifest).toLowerCase(Locale.ROOT)));
+
+        assertThat(set.path("spec").path("volumeClaimTemplates").path(0).path("metadata").path("name").asText())
+            .isEqualTo("home");
+        assertThat(lab.the("Service", "d3s").path("spec").path("ports").path(0).path("port").asInt()).isEqualTo(80);
+        Matcher named = Pattern
+            .compile("(statefulset|service|pod)/([a-z0-9-]+)|get (secret|pod) ([a-z0-9-]+)|exec (?:--stdin )?()([a-z0-9-]+) --")
+            .matcher(Files.readString(README));
+        List<String> names = named.results()
+            .map(match -> match.group(1) != null
+                    ? match.group(1) + "/" + match.group(2)
+                    : match.group(3) != null ? match.group(3) + "/" + match.group(4) : "pod/" + match.group(6))
+            .toList();
+        assertThat(names).hasSizeGreaterThan(10).isSubsetOf(made);
+        assertThat(HelmChart.renderAs("d3s", "{postgresql: {enabled: true}, home: {accessMode: ReadWriteMany}}").all())
+            .extracting(Manifests::title)
+            .contains("StatefulSet/d3s-postgresql", "PersistentVolumeClaim/d3s-home");
+    }
+
+    @Test
+    void shouldCopyAHomeInAPodThatARestrictedNamespaceTakes() throws Exception {
+        Manifests copy = Manifests.parse(handed("POD"));
+        assertThat(new KubernetesSchema().mistakes(copy.the("Pod", "d3s-copy"))).isEmpty();
+        assertThat(ManifestRule.PODS_ARE_RESTRICTED.broken(copy)).isEmpty();
+        assertThat(ManifestRule.IMAGES_ARE_PINNED.broken(copy)).isEmpty();
     }
 
     @Test
