@@ -35,9 +35,9 @@ class ArchitectureTest {
     /** Each package with the packages it may use beside itself, the contract and libraries. {@code wiring} may use all. */
     static final Map<String, Set<String>> ARROWS = Map.ofEntries(
             Map.entry("api",
-                    Set.of("job", "planning", "evaluation", "model", "plugin", "rollout", "selection", "config",
-                            "access")), //
-            Map.entry("access", Set.of()), //
+                    Set.of("job", "eval", "grader", "spec", "registry", "file", "event", "request", "planning",
+                            "evaluation", "model", "plugin", "rollout", "selection", "config", "access")), //
+            Map.entry("access", Set.of("store", "request", "config")), //
             Map.entry("config", Set.of()), //
             Map.entry("bench",
                     Set.of("training", "planning", "plugin", "selection", "advantage", "policy", "rollout", "model",
@@ -45,10 +45,23 @@ class ArchitectureTest {
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //
             Map.entry("hub", Set.of("model")), //
+            Map.entry("request", Set.of()), //
+            Map.entry("store", Set.of("config")), //
+            Map.entry("event", Set.of("store", "request")), //
+            Map.entry("webhook", Set.of("store", "config")), //
+            Map.entry("file", Set.of("access", "store", "request", "config")), //
+            Map.entry("registry", Set.of("hub", "event", "access", "store", "request", "config")), //
+            Map.entry("spec",
+                    Set.of("registry", "file", "access", "request", "training", "planning", "policy", "evaluation",
+                            "rollout", "plugin", "selection", "advantage", "hub")), //
+            Map.entry("grader", Set.of("spec", "access", "request", "training", "plugin")), //
+            Map.entry("eval",
+                    Set.of("spec", "registry", "file", "webhook", "access", "store", "request", "config", "training",
+                            "evaluation", "plugin")), //
+            Map.entry("tracking", Set.of("job", "spec", "event", "store", "request", "config")), //
             Map.entry("job",
-                    Set.of("training", "planning", "policy", "evaluation", "rollout", "plugin", "selection",
-                            "advantage",
-                            "hub", "access", "config")), //
+                    Set.of("spec", "registry", "file", "webhook", "event", "access", "store", "request", "config",
+                            "training", "planning", "rollout", "plugin", "selection")), //
             Map.entry("training",
                     Set.of("evaluation", "reward", "advantage", "selection", "planning", "rollout", "policy", "model",
                             "dataset", "plugin")), //
@@ -62,7 +75,9 @@ class ArchitectureTest {
             Map.entry("model", Set.of()), //
             Map.entry("dataset", Set.of("model")), //
             Map.entry("doctor", Set.of("config", "planning", "model", "plugin")), //
-            Map.entry("telemetry", Set.of("job", "training", "planning", "rollout", "plugin", "config")), //
+            Map.entry("telemetry",
+                    Set.of("job", "eval", "tracking", "registry", "webhook", "store", "training", "planning", "rollout",
+                            "plugin", "config")), //
             Map.entry("plugin", Set.of()));
 
     private static final List<String> TRAINING_AND_BELOW = List.of("training", "evaluation", "reward", "advantage",

@@ -26,10 +26,10 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.d3s.server.access.AuditEntry;
+import dev.d3s.server.access.AuditService;
+import dev.d3s.server.access.AuditService.Filter;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.api.Wire.Listing;
-import dev.d3s.server.job.AuditService;
-import dev.d3s.server.job.AuditService.Filter;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 
 /** Who did what, in the format of OpenAI's audit logs. */

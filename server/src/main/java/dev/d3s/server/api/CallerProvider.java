@@ -6,9 +6,9 @@ import jakarta.inject.Inject;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.KeyService;
 import dev.d3s.server.access.UnauthorizedException;
 import dev.d3s.server.config.ServerSettings;
-import dev.d3s.server.job.KeyService;
 import io.quarkus.security.AuthenticationFailedException;
 import io.quarkus.security.identity.AuthenticationRequestContext;
 import io.quarkus.security.identity.IdentityProvider;

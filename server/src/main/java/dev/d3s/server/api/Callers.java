@@ -3,10 +3,10 @@ package dev.d3s.server.api;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
+import dev.d3s.server.access.AuditService;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.access.ForbiddenException;
 import dev.d3s.server.access.Scope;
-import dev.d3s.server.job.AuditService;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 import io.vertx.ext.web.RoutingContext;
 

@@ -18,9 +18,9 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.d3s.server.api.Wire.Listing;
-import dev.d3s.server.job.Page;
 import dev.d3s.server.plugin.PluginDescription;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.request.Page;
 import dev.d3s.server.selection.Preset;
 import dev.d3s.server.selection.Presets;
 

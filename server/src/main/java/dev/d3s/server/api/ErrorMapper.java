@@ -17,10 +17,10 @@ import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
 import dev.d3s.server.access.ForbiddenException;
 import dev.d3s.server.access.UnauthorizedException;
 import dev.d3s.server.api.Wire.ErrorObject;
-import dev.d3s.server.job.ConflictException;
-import dev.d3s.server.job.InvalidRequestException;
-import dev.d3s.server.job.LimitReachedException;
-import dev.d3s.server.job.UnprocessableException;
+import dev.d3s.server.request.ConflictException;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.LimitReachedException;
+import dev.d3s.server.request.UnprocessableException;
 import dev.d3s.server.rollout.BusyException;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.InvalidConfigException;
@@ -54,7 +54,7 @@ final class ErrorMapper {
             return response(400, ErrorObject.of("invalid_request_error", e.code(), e.text()));
         }
         int status = switch (e) {
-            case dev.d3s.server.job.NotFoundException missing -> 404;
+            case dev.d3s.server.request.NotFoundException missing -> 404;
             case RequestTooLargeException large -> 413;
             case ConflictException conflict -> 409;
             case ForbiddenException forbidden -> 403;

@@ -12,11 +12,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.d3s.server.eval.Eval;
+import dev.d3s.server.eval.EvalService;
 import dev.d3s.server.evaluation.EvaluatedRow;
-import dev.d3s.server.job.Eval;
-import dev.d3s.server.job.EvalService;
-import dev.d3s.server.job.EvalSpec;
-import dev.d3s.server.job.Job;
+import dev.d3s.server.spec.EvalSpec;
 
 /** {@code eval.run}: an evaluation with everything that was filled in. Times are seconds. */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -38,7 +37,7 @@ record EvalObject(String id, String object, long createdAt, @Nullable Long start
 
     static EvalObject of(Eval eval) {
         EvalSpec spec = eval.spec();
-        Job.JobError error = eval.error();
+        Eval.EvalError error = eval.error();
         return new EvalObject(eval.id(), "eval.run", eval.createdAt() / 1000, Wire.seconds(eval.startedAt()),
                 Wire.seconds(eval.finishedAt()), eval.status().key(),
                 error == null ? null : new ErrorMember(error.code(), error.message()),

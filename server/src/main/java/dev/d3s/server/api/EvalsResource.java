@@ -33,8 +33,8 @@ import dev.d3s.server.api.EvalObject.RowObject;
 import dev.d3s.server.api.Wire.Deleted;
 import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.api.Wire.Listing;
-import dev.d3s.server.job.Eval;
-import dev.d3s.server.job.EvalService;
+import dev.d3s.server.eval.Eval;
+import dev.d3s.server.eval.EvalService;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 
 /** Evaluations on demand; ours, since OpenAI's evals take several calls. */

@@ -12,8 +12,8 @@ import jakarta.ws.rs.core.StreamingOutput;
 
 import org.jspecify.annotations.Nullable;
 
-import dev.d3s.server.job.JobEvent;
-import dev.d3s.server.job.JobService;
+import dev.d3s.server.event.Follower;
+import dev.d3s.server.event.JobEvent;
 
 /**
  * Server-sent events over a blocking stream: a client that reads slowly blocks its own virtual thread and nothing else. A
@@ -44,7 +44,7 @@ final class EventStream {
     /** Follows a log and hands its events over as they happen; blocks. */
     @FunctionalInterface
     interface Log {
-        void follow(JobService.Follower follower) throws InterruptedException;
+        void follow(Follower follower) throws InterruptedException;
     }
 
     /**
@@ -55,7 +55,7 @@ final class EventStream {
     static Response followed(Function<JobEvent, String> text, Log log) {
         return response(stream -> {
             try {
-                log.follow(new JobService.Follower() {
+                log.follow(new Follower() {
                     @Override
                     public boolean event(JobEvent event) {
                         return written(() -> stream.event(event.id(), text.apply(event)));

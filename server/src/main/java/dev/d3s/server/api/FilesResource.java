@@ -24,9 +24,9 @@ import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.Wire.Deleted;
 import dev.d3s.server.api.Wire.FileObject;
 import dev.d3s.server.api.Wire.Listing;
-import dev.d3s.server.job.FileService;
-import dev.d3s.server.job.InvalidRequestException;
-import dev.d3s.server.job.UploadedFile;
+import dev.d3s.server.file.FileService;
+import dev.d3s.server.file.UploadedFile;
+import dev.d3s.server.request.InvalidRequestException;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 
 /** Uploaded files: the datasets of jobs. */

@@ -25,9 +25,9 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
 import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.Wire.ErrorObject;
-import dev.d3s.server.job.GraderRun;
-import dev.d3s.server.job.GraderRun.Failure;
-import dev.d3s.server.job.GraderService;
+import dev.d3s.server.grader.GraderRun;
+import dev.d3s.server.grader.GraderRun.Failure;
+import dev.d3s.server.grader.GraderService;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 
 /** Tries graders on one item, as OpenAI's alpha endpoints do. */

@@ -23,8 +23,8 @@ import org.jboss.resteasy.reactive.server.spi.ServerMessageBodyReader;
 import org.jboss.resteasy.reactive.server.spi.ServerRequestContext;
 
 import dev.d3s.server.config.RequestLimits;
-import dev.d3s.server.job.InvalidRequestException;
-import dev.d3s.server.job.Mistake;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.Mistake;
 import dev.d3s.server.rollout.BusyException;
 
 /**

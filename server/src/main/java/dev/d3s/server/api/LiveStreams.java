@@ -9,7 +9,7 @@ import jakarta.inject.Singleton;
 import jakarta.ws.rs.core.Response;
 
 import dev.d3s.server.config.RequestLimits;
-import dev.d3s.server.job.JobEvent;
+import dev.d3s.server.event.JobEvent;
 import dev.d3s.server.rollout.BusyException;
 import io.quarkus.vertx.http.runtime.CurrentVertxRequest;
 

@@ -30,11 +30,11 @@ import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.api.Wire.EventObject;
 import dev.d3s.server.api.Wire.Listing;
 import dev.d3s.server.api.Wire.ModelObject;
-import dev.d3s.server.job.JobEvent;
-import dev.d3s.server.job.ModelCatalog;
-import dev.d3s.server.job.ModelCatalog.Model;
-import dev.d3s.server.job.ModelRegistry;
-import dev.d3s.server.job.Page;
+import dev.d3s.server.event.JobEvent;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.registry.ModelCatalog.Model;
+import dev.d3s.server.registry.ModelRegistry;
+import dev.d3s.server.request.Page;
 import io.smallrye.common.annotation.RunOnVirtualThread;
 
 /** Base models, fine-tuned models and checkpoints; registering and downloading base models. */

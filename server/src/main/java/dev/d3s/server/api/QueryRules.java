@@ -2,7 +2,7 @@ package dev.d3s.server.api;
 
 import org.jspecify.annotations.Nullable;
 
-import dev.d3s.server.job.InvalidRequestException;
+import dev.d3s.server.request.InvalidRequestException;
 
 /** What query parameters may be. */
 final class QueryRules {

@@ -17,8 +17,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 
-import dev.d3s.server.job.InvalidRequestException;
-import dev.d3s.server.job.Mistake;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.Mistake;
 
 /**
  * Reads request bodies, so that what is wrong with them is said in our words, and what is only meant to cost the server memory or

@@ -13,8 +13,8 @@ import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.d3s.server.job.InvalidRequestException;
-import dev.d3s.server.job.Mistake;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.Mistake;
 import dev.d3s.server.rollout.SamplingSettings;
 
 /** Reads what requests for completions have in common, and collects every mistake. */

@@ -8,8 +8,8 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
 import dev.d3s.server.access.Caller;
-import dev.d3s.server.job.ModelCatalog;
-import dev.d3s.server.job.NotFoundException;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.request.NotFoundException;
 import dev.d3s.server.rollout.CompletionRequest.Source;
 import dev.d3s.server.rollout.LivePolicies;
 

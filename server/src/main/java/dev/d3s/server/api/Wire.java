@@ -14,13 +14,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 
+import dev.d3s.server.event.JobEvent;
+import dev.d3s.server.file.UploadedFile;
 import dev.d3s.server.job.Checkpoint;
-import dev.d3s.server.job.InvalidRequestException;
-import dev.d3s.server.job.JobEvent;
-import dev.d3s.server.job.ModelCatalog.Model;
-import dev.d3s.server.job.Page;
-import dev.d3s.server.job.RegisteredModel;
-import dev.d3s.server.job.UploadedFile;
+import dev.d3s.server.registry.ModelCatalog.Model;
+import dev.d3s.server.registry.RegisteredModel;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.Page;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 

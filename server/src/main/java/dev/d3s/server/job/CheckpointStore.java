@@ -14,6 +14,8 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.store.Database;
+
 /** The rows of checkpoints; a row exists only for a directory that is complete on the disk. Thread-safe. */
 final class CheckpointStore {
     private static final ObjectMapper JSON = new ObjectMapper();

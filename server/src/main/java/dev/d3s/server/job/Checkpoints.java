@@ -16,8 +16,12 @@ import java.util.stream.Stream;
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
-import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.event.JobEvent;
+import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.store.DurableFiles;
+import dev.d3s.server.store.IoFailures;
 import dev.d3s.server.training.CheckpointSettings;
 import dev.d3s.server.training.TrainingObserver.CheckpointContent;
 
@@ -34,10 +38,12 @@ final class Checkpoints {
 
     private final Stores stores;
     private final ModelCatalog models;
+    private final JobModels made;
 
-    Checkpoints(Stores stores, ModelCatalog models) {
+    Checkpoints(Stores stores, ModelCatalog models, JobModels made) {
         this.stores = stores;
         this.models = models;
+        this.made = made;
     }
 
     /**
@@ -50,7 +56,7 @@ final class Checkpoints {
     @Nullable
     Checkpoint resumable(Job job) {
         for (Checkpoint checkpoint : stores.checkpoints.latestFirst(job.id())) {
-            Path directory = models.checkpointDirectory(checkpoint);
+            Path directory = made.checkpointDirectory(checkpoint);
             String problem = problem(checkpoint, directory);
             if (problem == null) {
                 return checkpoint;
@@ -98,7 +104,7 @@ final class Checkpoints {
     void write(RunRecord record, Job job, int step, String model, Map<String, Double> metrics, boolean interim,
             CheckpointContent content) throws IOException {
         String name = "step-" + step + "-run-" + job.epoch();
-        Path target = models.checkpointsDirectory(job.id()).resolve(name);
+        Path target = made.checkpointsDirectory(job.id()).resolve(name);
         Path temporary = target.resolveSibling("." + name + ".tmp");
         Optional<Checkpoint> replaced = stores.checkpoints.ofStep(job.id(), step);
         try {
@@ -120,7 +126,7 @@ final class Checkpoints {
             throw e;
         }
         replaced.filter(old -> !old.directory().equals(name))
-            .ifPresent(old -> delete(models.checkpointDirectory(old)));
+            .ifPresent(old -> delete(made.checkpointDirectory(old)));
         retire(record, job);
     }
 
@@ -133,7 +139,7 @@ final class Checkpoints {
             .toList();
         if (!old.isEmpty()) {
             record.retired(old);
-            old.forEach(checkpoint -> delete(models.checkpointDirectory(checkpoint)));
+            old.forEach(checkpoint -> delete(made.checkpointDirectory(checkpoint)));
         }
     }
 
@@ -182,7 +188,7 @@ final class Checkpoints {
      * @param job as the present run claimed it, or one that nobody runs
      */
     void clean(Job job) {
-        Path parent = models.checkpointsDirectory(job.id());
+        Path parent = made.checkpointsDirectory(job.id());
         if (!Files.isDirectory(parent)) {
             return;
         }

@@ -12,8 +12,10 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.job.Job.JobError;
-import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.store.Watch;
 import dev.d3s.spi.D3sException;
 
 /**
@@ -32,6 +34,7 @@ final class DiskSpace implements AutoCloseable {
 
     private final Stores stores;
     private final ModelCatalog models;
+    private final JobModels made;
     private final Path home;
     private final Runnable changed;
     /** By job; used by the watch alone. */
@@ -55,9 +58,10 @@ final class DiskSpace implements AutoCloseable {
     }
 
     /** @param changed a job is queued */
-    DiskSpace(Stores stores, ModelCatalog models, Path home, Runnable changed) {
+    DiskSpace(Stores stores, ModelCatalog models, JobModels made, Path home, Runnable changed) {
         this.stores = stores;
         this.models = models;
+        this.made = made;
         this.home = home;
         this.changed = changed;
     }
@@ -101,7 +105,7 @@ final class DiskSpace implements AutoCloseable {
                 ? 3 * models.any(Caller.server(job.organization()), job.spec().model())
                     .map(model -> CheckpointManifest.size(model.directory()))
                     .orElse(0L)
-                : CheckpointManifest.size(models.checkpointDirectory(last));
+                : CheckpointManifest.size(made.checkpointDirectory(last));
         return bytes + bytes / 8 + MARGIN;
     }
 

@@ -14,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.job.Job.JobError;
 import dev.d3s.server.job.ValidationStore.Unchecked;
 import dev.d3s.server.planning.MemoryPlan;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.spec.JobSpecReader;
 import dev.d3s.spi.D3sException;
 
 /**

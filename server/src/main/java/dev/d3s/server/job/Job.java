@@ -2,6 +2,8 @@ package dev.d3s.server.job;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.spec.JobSpec;
+
 /**
  * A job as it is now. Times are milliseconds since 1970.
  *

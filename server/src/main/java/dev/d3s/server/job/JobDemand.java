@@ -2,6 +2,7 @@ package dev.d3s.server.job;
 
 import dev.d3s.server.planning.EngineSettings;
 import dev.d3s.server.planning.MemoryPlan;
+import dev.d3s.server.spec.JobSpecReader;
 
 /**
  * What a job takes of the server that runs it.

@@ -16,7 +16,13 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.config.QueueSettings;
+import dev.d3s.server.event.EventSignal;
+import dev.d3s.server.file.FileService;
 import dev.d3s.server.job.JobStore.Owner;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.store.DatabaseClock;
+import dev.d3s.server.store.Permits;
+import dev.d3s.server.store.Watch;
 import dev.d3s.server.training.Training;
 
 /**
@@ -33,6 +39,7 @@ final class JobQueue implements AutoCloseable, Permits.Work {
 
     private final Stores stores;
     private final ModelCatalog models;
+    private final JobModels made;
     private final FileService files;
     private final EventSignal signal;
     private final Training training;
@@ -51,10 +58,11 @@ final class JobQueue implements AutoCloseable, Permits.Work {
     private int looks;
     private volatile boolean closed;
 
-    JobQueue(Stores stores, ModelCatalog models, FileService files, EventSignal signal, Training training,
-            ClusterSettings cluster, QueueSettings settings, Supplier<Turns.Room> room) {
+    JobQueue(Stores stores, ModelCatalog models, JobModels made, FileService files, EventSignal signal,
+            Training training, ClusterSettings cluster, QueueSettings settings, Supplier<Turns.Room> room) {
         this.stores = stores;
         this.models = models;
+        this.made = made;
         this.files = files;
         this.signal = signal;
         this.training = training;
@@ -162,7 +170,7 @@ final class JobQueue implements AutoCloseable, Permits.Work {
             if (job.isEmpty()) {
                 return null;
             }
-            JobRun run = new JobRun(job.get(), stores, models, files, signal);
+            JobRun run = new JobRun(job.get(), stores, models, made, files, signal);
             running.put(job.get().id(), run);
             return run;
         } finally {

@@ -13,10 +13,16 @@ import org.jboss.logging.MDC;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.event.EventSignal;
+import dev.d3s.server.event.JobEvent.Level;
+import dev.d3s.server.file.FileService;
 import dev.d3s.server.job.Job.JobError;
-import dev.d3s.server.job.JobEvent.Level;
 import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.request.NotFoundException;
 import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.server.spec.JobSpec;
+import dev.d3s.server.store.IoFailures;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.Training;
 import dev.d3s.server.training.TrainingObserver;
@@ -44,21 +50,23 @@ final class JobRun implements TrainingObserver {
     private final EventSignal signal;
     private final Checkpoints checkpoints;
     private final ModelCatalog models;
+    private final JobModels made;
     private final FileService files;
     private final String model;
     private final AtomicReference<@Nullable Stop> stop = new AtomicReference<>();
     private volatile boolean lost;
     private int lastCheckpoint = -1;
 
-    JobRun(Job job, Stores stores, ModelCatalog models, FileService files, EventSignal signal) {
+    JobRun(Job job, Stores stores, ModelCatalog models, JobModels made, FileService files, EventSignal signal) {
         this.job = job;
         this.caller = Caller.server(job.organization());
         this.record = stores.run(job);
-        this.checkpoints = new Checkpoints(stores, models);
+        this.checkpoints = new Checkpoints(stores, models, made);
         this.models = models;
+        this.made = made;
         this.files = files;
         this.signal = signal;
-        this.model = models.fineTunedId(job);
+        this.model = JobModels.fineTunedId(job);
     }
 
     /** Why a run should end early; the strongest wish wins. */
@@ -183,7 +191,7 @@ final class JobRun implements TrainingObserver {
         if (!words.code().equals(DiskSpace.DISK_FULL)) {
             return failure(new JobError(words.code(), words.text(), null), cause);
         }
-        Path parent = models.checkpointsDirectory(job.id());
+        Path parent = made.checkpointsDirectory(job.id());
         String message = "The job is paused because the disk is full, and goes on after its last checkpoint when there is"
                 + " space for the next one in " + parent + ". " + words.text();
         LOG.warnf("Job %s: %s", job.id(), message);
@@ -218,7 +226,7 @@ final class JobRun implements TrainingObserver {
         return new TrainingRequest(spec.seed(), models.model(caller, spec.model()).directory(),
                 data(spec.trainingFile()),
                 validation == null ? null : data(validation),
-                resumeFrom == null ? null : models.checkpointDirectory(resumeFrom), spec.settings(),
+                resumeFrom == null ? null : made.checkpointDirectory(resumeFrom), spec.settings(),
                 spec.engines(), job.organization());
     }
 
@@ -253,7 +261,7 @@ final class JobRun implements TrainingObserver {
 
     @Override
     public @Nullable Path newestCheckpoint() {
-        return checkpoints.newest(job).map(models::checkpointDirectory).orElse(null);
+        return checkpoints.newest(job).map(made::checkpointDirectory).orElse(null);
     }
 
     @Override
@@ -288,7 +296,7 @@ final class JobRun implements TrainingObserver {
 
     private void write(int completedSteps, Map<String, Double> metrics, boolean interim, CheckpointContent content)
             throws IOException {
-        checkpoints.write(record, job, completedSteps, ModelCatalog.checkpointId(model, completedSteps), metrics,
+        checkpoints.write(record, job, completedSteps, JobModels.checkpointId(model, completedSteps), metrics,
                 interim, content);
         lastCheckpoint = completedSteps;
         signal.raise();

@@ -1,7 +1,5 @@
 package dev.d3s.server.job;
 
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -19,22 +17,36 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.IdempotencyStore;
 import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.config.ServerSettings;
-import dev.d3s.server.job.DatasetChecks.DatasetReport;
-import dev.d3s.server.job.DatasetChecks.DatasetUse;
-import dev.d3s.server.job.DatasetChecks.Lengths;
-import dev.d3s.server.job.JobEvent.Level;
-import dev.d3s.server.planning.EngineWishes;
+import dev.d3s.server.event.EventFeed;
+import dev.d3s.server.event.EventSignal;
+import dev.d3s.server.event.Follower;
+import dev.d3s.server.event.JobEvent;
+import dev.d3s.server.event.JobEvent.Level;
+import dev.d3s.server.file.DiskUse;
+import dev.d3s.server.file.FileService;
 import dev.d3s.server.planning.MemoryPlan;
-import dev.d3s.server.planning.MemoryPlanner;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.registry.ModelChecks;
+import dev.d3s.server.request.ConflictException;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.LimitReachedException;
+import dev.d3s.server.request.NotFoundException;
+import dev.d3s.server.request.Page;
 import dev.d3s.server.selection.RecordedRollout;
+import dev.d3s.server.spec.DatasetChecks;
+import dev.d3s.server.spec.JobPlans;
+import dev.d3s.server.spec.JobSpec;
+import dev.d3s.server.spec.JobSpecReader;
+import dev.d3s.server.spec.RequestChecks;
+import dev.d3s.server.store.Database;
+import dev.d3s.server.store.Durations;
 import dev.d3s.server.training.Training;
-import dev.d3s.server.training.TrainingSettings;
-import dev.d3s.spi.D3sException;
 import dev.d3s.spi.OutgoingRequests;
 
 /**
@@ -46,10 +58,11 @@ public class JobService implements AutoCloseable {
 
     private final Stores stores;
     private final ModelCatalog models;
+    private final JobModels made;
     private final EventSignal signal = new EventSignal();
     private final EventFeed feed;
     private final PluginRegistry plugins;
-    private final Checks checks;
+    private final RequestChecks checks;
     private final JobQueue queue;
     private final QueueSettings queueSettings;
     private final DiskUse disk;
@@ -59,20 +72,22 @@ public class JobService implements AutoCloseable {
     private volatile boolean closed;
 
     @Inject
-    JobService(Stores stores, ServerSettings settings, ModelCatalog models, FileService files, Training training,
-            PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks, JobPlans plans,
-            RequestLimits limits, ClusterSettings cluster, QueueSettings queueSettings, DiskUse disk) {
+    JobService(Stores stores, ServerSettings settings, ModelCatalog models, JobModels made, FileService files,
+            Training training, PluginRegistry plugins, ModelChecks modelChecks, DatasetChecks datasetChecks,
+            JobPlans plans, RequestLimits limits, ClusterSettings cluster, QueueSettings queueSettings,
+            DiskUse disk) {
         this.stores = stores;
         this.models = models;
+        this.made = made;
         this.feed = new EventFeed(stores.events, signal, settings.heartbeat());
         this.plugins = plugins;
-        this.checks = new Checks(models, files, modelChecks, datasetChecks, plans,
+        this.checks = new RequestChecks(models, files, modelChecks, datasetChecks, plans,
                 new OutgoingRequests(settings::allows));
-        this.queue = new JobQueue(stores, models, files, signal, training, cluster, queueSettings,
+        this.queue = new JobQueue(stores, models, made, files, signal, training, cluster, queueSettings,
                 () -> new Turns.Room(Math.max(settings.threads(), queueSettings.concurrent()), plans.memory()));
         this.validation = new FileValidation(stores.validations, organization -> reader(Caller.server(organization)),
                 this::changed);
-        this.space = new DiskSpace(stores, models, settings.home(), this::changed);
+        this.space = new DiskSpace(stores, models, made, settings.home(), this::changed);
         this.checkedAtOnce = limits.checkedAtOnce();
         this.queueSettings = queueSettings;
         this.disk = disk;
@@ -85,11 +100,9 @@ public class JobService implements AutoCloseable {
 
     /** Queues again what a former process left running, then begins to run queued jobs. */
     public void start() {
-        new Checkpoints(stores, models).cleanAll();
+        new Checkpoints(stores, models, made).cleanAll();
         queue.start();
-        if (stores.database.shared()) {
-            feed.start();
-        }
+        feed.start();
         validation.start();
         space.start();
     }
@@ -186,7 +199,7 @@ public class JobService implements AutoCloseable {
 
     /** Reads a request as its caller sees the server. */
     private JobSpecReader reader(Caller caller) {
-        return new JobSpecReader(plugins, new References(caller.within(), checks), caller.organization());
+        return JobSpecReader.of(plugins, checks, caller);
     }
 
     /** Jobs of organizations that the caller does not see are not there, in this and in every other method. */
@@ -281,19 +294,6 @@ public class JobService implements AutoCloseable {
         return feed.page(id, after, limit);
     }
 
-    /** Hears the events of a job as they happen. */
-    public interface Follower {
-        /** @return false to stop following */
-        boolean event(JobEvent event);
-
-        /**
-         * Called when it has been quiet for a while.
-         *
-         * @return false to stop following
-         */
-        boolean quiet();
-    }
-
     /**
      * Hands over the events of a job, oldest first, and goes on until the job has ended and its last event was handed over.
      * Blocks; meant for a virtual thread. A follower that takes its time misses nothing and holds nobody up.
@@ -367,66 +367,13 @@ public class JobService implements AutoCloseable {
         return feed.followers();
     }
 
+    /** From the making of a job to its first run, of jobs that this server has run. */
+    public Durations waits() {
+        return stores.jobs.waits();
+    }
+
     /** Whether the database answers; for health. */
     public boolean ready() {
         return !closed && !stores.database.list("select 1", row -> row.getInt(1)).isEmpty();
-    }
-
-    /** What requests are checked against. */
-    record Checks(ModelCatalog models, FileService files, ModelChecks modelChecks, DatasetChecks datasetChecks,
-            JobPlans plans, OutgoingRequests requests) {}
-
-    /** What ids stand for, here and for this caller. */
-    record References(Caller caller, Checks checks) implements JobSpecReader.References {
-        @Override
-        public Optional<MemoryPlanner.Outcome> plan(Path model, TrainingSettings settings, Lengths lengths,
-                EngineWishes wishes) {
-            return checks.plans().plan(model, settings, lengths, wishes);
-        }
-
-        @Override
-        public @Nullable String urlProblem(String url) {
-            return checks.requests().problem(url);
-        }
-
-        @Override
-        public Optional<Path> model(String id) {
-            return checks.models().find(caller, id).map(ModelCatalog.Model::directory);
-        }
-
-        @Override
-        public List<String> modelIds() {
-            return checks.models()
-                .models(caller)
-                .stream()
-                .filter(ModelCatalog.Model::ready)
-                .map(ModelCatalog.Model::id)
-                .toList();
-        }
-
-        @Override
-        public List<String> modelProblems(Path directory) {
-            return checks.modelChecks().problems(directory);
-        }
-
-        @Override
-        public Optional<Path> file(String id) {
-            return checks.files().data(caller, id);
-        }
-
-        @Override
-        public long datasetSize(String id) {
-            try {
-                Optional<Path> path = checks.files().data(caller, id);
-                return path.isEmpty() ? 0 : checks.datasetChecks().size(path.get());
-            } catch (IOException | D3sException e) {
-                return 0; // who reads the file says what is wrong
-            }
-        }
-
-        @Override
-        public DatasetReport dataset(Path file, DatasetUse use) {
-            return checks.datasetChecks().check(file, use);
-        }
     }
 }

@@ -84,7 +84,7 @@ public enum JobStatus {
         return name().toLowerCase(Locale.ROOT);
     }
 
-    static JobStatus of(String key) {
+    public static JobStatus of(String key) {
         return valueOf(key.toUpperCase(Locale.ROOT));
     }
 }

@@ -18,9 +18,15 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.event.EventStore;
+import dev.d3s.server.event.JobEvent.Content;
+import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.job.Job.JobError;
-import dev.d3s.server.job.JobEvent.Content;
-import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.spec.Integration;
+import dev.d3s.server.spec.JobSpec;
+import dev.d3s.server.store.Database;
+import dev.d3s.server.store.Durations;
+import dev.d3s.server.webhook.WebhookOutbox;
 
 /**
  * The rows of jobs, and every change of their status that does not come from a run: those are {@link RunRecord}'s.
@@ -34,19 +40,17 @@ final class JobStore {
     private final Database database;
     private final EventStore events;
     private final WebhookOutbox outbox;
-    private final TrackerStore trackers;
     private final UsageStore usage;
     private final Turns turns;
     private final Durations waits = new Durations();
     private final Function<ObjectNode, JobSpec> specs;
 
     /** @param specs reads a stored request */
-    JobStore(Database database, EventStore events, WebhookOutbox outbox, TrackerStore trackers, UsageStore usage,
-            Turns turns, Function<ObjectNode, JobSpec> specs) {
+    JobStore(Database database, EventStore events, WebhookOutbox outbox, UsageStore usage, Turns turns,
+            Function<ObjectNode, JobSpec> specs) {
         this.database = database;
         this.events = events;
         this.outbox = outbox;
-        this.trackers = trackers;
         this.usage = usage;
         this.turns = turns;
         this.specs = specs;
@@ -69,12 +73,19 @@ final class JobStore {
                             + "priority, threads, memory) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     id, organization, now, now, status.key(), spec.request().toString(),
                     metadata.toString(), spec.settings().steps(), spec.priority(), demand.threads(), demand.memory());
-            trackers.insert(connection, id, Integration.of(spec).size());
+            insertTrackers(connection, id, Integration.of(spec).size());
             if (status == JobStatus.VALIDATING_FILES) {
                 ValidationStore.insert(connection, id);
             }
             events.append(connection, id, Level.INFO, Content.MESSAGE, message, null);
         });
+    }
+
+    /** From now on they are told how the job goes. */
+    private static void insertTrackers(Connection connection, String job, int trackers) throws SQLException {
+        for (int position = 0; position < trackers; position++) {
+            Database.execute(connection, "insert into job_tracker (job_id, position) values (?, ?)", job, position);
+        }
     }
 
     Optional<Job> job(String id) {
@@ -299,7 +310,7 @@ final class JobStore {
                     error == null ? null : error.code(), error == null ? null : error.message(), run.job());
             events.append(connection, run.job(), Level.WARN, Content.MESSAGE,
                     error == null ? why + "; " + setback.words(run.job()) : error.message(), null);
-            outbox.ended(connection, run.job(), to);
+            JobReports.put(outbox, connection, run.job(), to);
             return true;
         });
     }
@@ -334,7 +345,7 @@ final class JobStore {
                     error == null ? null : error.message(), id);
             if (rows > 0) {
                 events.append(connection, id, level, Content.MESSAGE, message, null);
-                outbox.ended(connection, id, to);
+                JobReports.put(outbox, connection, id, to);
             }
             return rows > 0;
         });

@@ -12,6 +12,8 @@ import java.util.TreeMap;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.store.Database;
+
 /** Every metric of every step. Thread-safe. */
 final class MetricStore {
     private final Database database;

@@ -18,6 +18,7 @@ import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.selection.RecordedRollout;
+import dev.d3s.server.store.Database;
 
 /** The recorded rollouts of steps: per step one piece of gzipped JSON, its tokens as columns. Thread-safe. */
 final class RolloutStore {

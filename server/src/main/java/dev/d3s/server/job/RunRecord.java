@@ -11,13 +11,16 @@ import org.jspecify.annotations.Nullable;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.event.EventStore;
+import dev.d3s.server.event.JobEvent.Content;
+import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.job.Job.JobError;
-import dev.d3s.server.job.JobEvent.Content;
-import dev.d3s.server.job.JobEvent.Level;
 import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.server.store.Database;
 import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.TrainingTotals;
+import dev.d3s.server.webhook.WebhookOutbox;
 
 /**
  * The only way in which a run writes about its job. Each method is one transaction that does nothing but fail when the job
@@ -191,7 +194,7 @@ final class RunRecord {
             }
             guarded(Database.execute(connection, guardedUpdate(set), arguments));
             events.append(connection, job, level, Content.MESSAGE, text, null);
-            outbox.ended(connection, job, status);
+            JobReports.put(outbox, connection, job, status);
         });
     }
 

@@ -3,6 +3,8 @@ package dev.d3s.server.job;
 import java.util.List;
 import java.util.Map;
 
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.Page;
 import dev.d3s.server.selection.RecordedRollout;
 
 /**

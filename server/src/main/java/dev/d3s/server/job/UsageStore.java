@@ -9,6 +9,8 @@ import java.util.concurrent.TimeUnit;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.store.Database;
+
 /** What organizations have used: the time of engines, of which half is forgotten after a while, and tokens of a day. Thread-safe. */
 final class UsageStore {
     private final Database database;

@@ -9,9 +9,13 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.event.EventStore;
+import dev.d3s.server.event.JobEvent.Content;
+import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.job.Job.JobError;
-import dev.d3s.server.job.JobEvent.Content;
-import dev.d3s.server.job.JobEvent.Level;
+import dev.d3s.server.spec.JobSpec;
+import dev.d3s.server.store.Database;
+import dev.d3s.server.webhook.WebhookOutbox;
 
 /** Which jobs wait for their data sets to be checked, and what came of it. Thread-safe. */
 final class ValidationStore {

@@ -1,4 +1,4 @@
-/** Jobs: what was asked for, how far it is, and everything about it that survives a restart. */
+/** Jobs: their queue and runs, their checkpoints, and everything about them that survives a restart. */
 @NullMarked
 package dev.d3s.server.job;
 

@@ -15,11 +15,11 @@ import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
 import dev.d3s.server.config.ServerSettings;
-import dev.d3s.server.job.JobTrackers;
-import dev.d3s.server.job.WebhookDelivery;
 import dev.d3s.server.planning.ProcessMemory;
 import dev.d3s.server.plugin.PluginProblem;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.tracking.JobTrackers;
+import dev.d3s.server.webhook.WebhookDelivery;
 import dev.d3s.spi.D3sException;
 
 /**

@@ -8,14 +8,13 @@ import java.util.function.ToDoubleFunction;
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
 
-import dev.d3s.server.job.Durations;
-import dev.d3s.server.job.EvalStatus;
+import dev.d3s.server.eval.EvalStatus;
 import dev.d3s.server.job.JobStatus;
-import dev.d3s.server.job.ServerFigures;
-import dev.d3s.server.job.WebhookDelivery;
 import dev.d3s.server.planning.ProcessMemory;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.rollout.ServingLoad;
+import dev.d3s.server.store.Durations;
+import dev.d3s.server.webhook.WebhookDelivery;
 import dev.d3s.spi.D3sException;
 import io.micrometer.core.instrument.FunctionCounter;
 import io.micrometer.core.instrument.FunctionTimer;

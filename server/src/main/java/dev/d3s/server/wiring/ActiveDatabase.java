@@ -8,7 +8,6 @@ import jakarta.inject.Singleton;
 
 import org.flywaydb.core.Flyway;
 
-import dev.d3s.server.job.Migrations;
 import io.agroal.api.AgroalDataSource;
 import io.quarkus.arc.InjectableInstance;
 

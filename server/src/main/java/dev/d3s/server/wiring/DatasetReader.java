@@ -9,10 +9,10 @@ import dev.d3s.server.dataset.Dataset;
 import dev.d3s.server.dataset.RowEncoder;
 import dev.d3s.server.dataset.RowKind;
 import dev.d3s.server.dataset.TokenizedDataset;
-import dev.d3s.server.job.DatasetChecks;
 import dev.d3s.server.model.ChatTemplate;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.model.Tokenizer;
+import dev.d3s.server.spec.DatasetChecks;
 import dev.d3s.spi.D3sException;
 
 /** Reads every row of a file once before its job is accepted, and measures prompts with the model's own tokenizer and chat template. */

@@ -5,12 +5,12 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Optional;
 
-import dev.d3s.server.job.DatasetChecks.Lengths;
-import dev.d3s.server.job.JobPlans;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.planning.EngineWishes;
 import dev.d3s.server.planning.JobMemory;
 import dev.d3s.server.planning.MemoryPlanner;
+import dev.d3s.server.spec.DatasetChecks.Lengths;
+import dev.d3s.server.spec.JobPlans;
 import dev.d3s.server.training.TrainingSettings;
 import dev.d3s.server.training.Workloads;
 

@@ -23,10 +23,10 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.access.ApiKey;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.access.KeySecret;
+import dev.d3s.server.access.KeyService;
 import dev.d3s.server.access.Role;
 import dev.d3s.server.access.Scope;
 import dev.d3s.server.config.DatabaseAddress;
-import dev.d3s.server.job.KeyService;
 import dev.d3s.spi.D3sException;
 
 /**

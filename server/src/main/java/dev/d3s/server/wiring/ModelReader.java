@@ -5,8 +5,8 @@ import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
 
-import dev.d3s.server.job.ModelChecks;
 import dev.d3s.server.model.ModelDirectory;
+import dev.d3s.server.registry.ModelChecks;
 
 /** Looks at a model directory before a job is accepted: files, configuration and the headers of the weights. */
 final class ModelReader implements ModelChecks {

@@ -12,8 +12,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.access.Caller;
-import dev.d3s.server.job.ModelCatalog;
 import dev.d3s.server.plugin.GraderModels;
+import dev.d3s.server.registry.ModelCatalog;
 import dev.d3s.server.rollout.CompletionListener;
 import dev.d3s.server.rollout.CompletionRequest;
 import dev.d3s.server.rollout.CompletionResult;

@@ -11,7 +11,7 @@ import jakarta.inject.Singleton;
 import org.jboss.logging.Logger;
 
 import dev.d3s.server.config.ServerSettings;
-import dev.d3s.server.job.DurableFiles;
+import dev.d3s.server.store.DurableFiles;
 import io.quarkus.runtime.ShutdownEvent;
 
 /** Deletes the directory of a server that was started for one command when it stops, after everything that writes to it has stopped. */

@@ -28,9 +28,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.KeyService;
 import dev.d3s.server.access.Role;
 import dev.d3s.server.access.Scope;
-import dev.d3s.server.job.KeyService;
 import dev.d3s.server.rollout.LivePolicies;
 import dev.d3s.server.rollout.RolloutEngine;
 import io.quarkus.test.junit.QuarkusTest;

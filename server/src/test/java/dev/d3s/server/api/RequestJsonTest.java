@@ -9,7 +9,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 
-import dev.d3s.server.job.InvalidRequestException;
+import dev.d3s.server.request.InvalidRequestException;
 
 class RequestJsonTest {
     private final RequestJson json = new RequestJson(new ObjectMapper());

@@ -8,9 +8,9 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 
-import dev.d3s.server.job.ScriptedEvaluation;
+import dev.d3s.server.eval.ScriptedEvaluation;
 import dev.d3s.server.job.ScriptedTraining;
-import dev.d3s.server.job.TestCatalogs;
+import dev.d3s.server.spec.TestCatalogs;
 import io.quarkus.test.junit.QuarkusTestProfile;
 
 /**

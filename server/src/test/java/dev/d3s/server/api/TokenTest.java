@@ -20,9 +20,9 @@ import org.eclipse.microprofile.config.inject.ConfigProperty;
 import org.junit.jupiter.api.Test;
 
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.KeyService;
 import dev.d3s.server.access.Role;
 import dev.d3s.server.access.Scope;
-import dev.d3s.server.job.KeyService;
 import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.TestProfile;
 import io.restassured.response.ValidatableResponse;

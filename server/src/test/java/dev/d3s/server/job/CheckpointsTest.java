@@ -22,7 +22,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.event.JobEvent;
 import dev.d3s.server.job.RunRecord.StaleRunException;
+import dev.d3s.server.store.DurableFiles;
 import dev.d3s.server.training.CheckpointSettings;
 import dev.d3s.server.training.CheckpointSettings.Best;
 
@@ -35,7 +37,7 @@ class CheckpointsTest {
         TestServer.baseModel(home, "base");
         // never started: nobody runs the jobs but the test
         server = new TestServer(home);
-        checkpoints = new Checkpoints(server.stores, server.models);
+        checkpoints = new Checkpoints(server.stores, server.models, server.made);
     }
 
     @AfterEach
@@ -78,7 +80,7 @@ class CheckpointsTest {
     }
 
     private Path directory(Job job) {
-        return server.models.checkpointsDirectory(job.id());
+        return server.made.checkpointsDirectory(job.id());
     }
 
     private List<String> files(Job job) throws IOException {

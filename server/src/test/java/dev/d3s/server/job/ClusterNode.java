@@ -6,6 +6,7 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
+import dev.d3s.server.store.TestDatabase;
 import io.agroal.api.AgroalDataSource;
 
 /**

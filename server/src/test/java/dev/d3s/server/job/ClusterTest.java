@@ -27,6 +27,9 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 import dev.d3s.server.PostgresProcess;
+import dev.d3s.server.event.Follower;
+import dev.d3s.server.event.JobEvent;
+import dev.d3s.server.store.TestDatabase;
 
 /** Several servers on one PostgreSQL, each a process of its own: one is killed, one sleeps and wakes up. */
 @Timeout(value = 3, unit = TimeUnit.MINUTES)
@@ -120,7 +123,7 @@ class ClusterTest {
     }
 
     private void awaitSteps(String job, int steps) throws InterruptedException {
-        observer.jobs.follow(TestServer.CALLER, job, null, new JobService.Follower() {
+        observer.jobs.follow(TestServer.CALLER, job, null, new Follower() {
             @Override
             public boolean event(JobEvent event) {
                 return quiet();
@@ -136,7 +139,7 @@ class ClusterTest {
     /** Every file below a job's checkpoints, with when it was written and what is in it. */
     private Map<String, String> checkpointFiles(String job) throws IOException {
         Map<String, String> files = new TreeMap<>();
-        Path directory = observer.models.checkpointsDirectory(job);
+        Path directory = observer.made.checkpointsDirectory(job);
         try (Stream<Path> paths = Files.walk(directory)) {
             for (Path path : paths.filter(Files::isRegularFile).toList()) {
                 files.put(directory.relativize(path).toString(), Files.getLastModifiedTime(path) + " "

@@ -17,6 +17,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
+import dev.d3s.server.event.JobEvent;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.TrainingObserver;
 import dev.d3s.server.training.TrainingRequest;
@@ -77,7 +78,7 @@ class DiskSpaceTest {
             server.jobs.start();
             Job job = server.jobs.create(TestServer.CALLER, server.request(STEPS));
             Job paused = server.await(job.id(), JobStatus.PAUSED);
-            Path checkpoints = server.models.checkpointsDirectory(job.id());
+            Path checkpoints = server.made.checkpointsDirectory(job.id());
             assertThat(paused.error()).isNotNull();
             assertThat(paused.error().code()).isEqualTo("disk_full");
             assertThat(paused.error().message()).contains(checkpoints.toString());

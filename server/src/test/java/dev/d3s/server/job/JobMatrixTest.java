@@ -21,7 +21,10 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.event.JobEvent;
 import dev.d3s.server.job.JobStatus.Action;
+import dev.d3s.server.request.ConflictException;
+import dev.d3s.server.request.InvalidRequestException;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 

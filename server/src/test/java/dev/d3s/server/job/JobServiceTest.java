@@ -26,6 +26,14 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 
 import dev.d3s.server.config.OrganizationLimit;
 import dev.d3s.server.config.QueueSettings;
+import dev.d3s.server.event.Follower;
+import dev.d3s.server.event.JobEvent;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.request.ConflictException;
+import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.LimitReachedException;
+import dev.d3s.server.request.Page;
+import dev.d3s.server.store.TestDatabase;
 import dev.d3s.server.training.TrainingRequest;
 import dev.d3s.server.training.TrainingStopped;
 import dev.d3s.spi.D3sException;
@@ -189,13 +197,13 @@ class JobServiceTest {
         assertThat(done.epoch()).isEqualTo(2);
         assertThat(server.training.requests).last()
             .extracting(TrainingRequest::resumeFrom)
-            .isEqualTo(server.models.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
+            .isEqualTo(server.made.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
         assertThat(server.jobs.metrics(TestServer.CALLER, job.id(), Set.of("reward_mean"), 0).steps())
             .containsExactly(0, 1, 2, 3, 4, 5);
     }
 
     private void awaitSteps(String id, int steps) throws InterruptedException {
-        server.jobs.follow(TestServer.CALLER, id, null, new JobService.Follower() {
+        server.jobs.follow(TestServer.CALLER, id, null, new Follower() {
             @Override
             public boolean event(JobEvent event) {
                 return server.jobs.job(TestServer.CALLER, id).completedSteps() < steps;
@@ -225,7 +233,7 @@ class JobServiceTest {
         assertThat(done.epoch()).isEqualTo(2);
         assertThat(next.training.requests.peek()).isNotNull()
             .extracting(TrainingRequest::resumeFrom)
-            .isEqualTo(next.models.checkpointsDirectory(running.id()).resolve("step-2-run-1"));
+            .isEqualTo(next.made.checkpointsDirectory(running.id()).resolve("step-2-run-1"));
         assertThat(next.await(queued.id(), JobStatus.SUCCEEDED).spec()).isEqualTo(queued.spec());
         assertThat(next.jobs.metrics(TestServer.CALLER, running.id(), Set.of(), 0).steps())
             .containsExactly(0, 1, 2, 3, 4, 5);
@@ -261,7 +269,7 @@ class JobServiceTest {
         next.await(job.id(), JobStatus.SUCCEEDED);
         assertThat(next.training.requests.peek()).isNotNull()
             .extracting(TrainingRequest::resumeFrom)
-            .isEqualTo(next.models.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
+            .isEqualTo(next.made.checkpointsDirectory(job.id()).resolve("step-3-run-1"));
     }
 
     @Test
@@ -362,7 +370,7 @@ class JobServiceTest {
             .asString()
             .startsWith("The organization has had its tokens of the day: the job is queued again");
         Job second = limited.jobs.create(TestServer.CALLER, limited.request(1));
-        limited.jobs.follow(TestServer.CALLER, second.id(), null, new JobService.Follower() {
+        limited.jobs.follow(TestServer.CALLER, second.id(), null, new Follower() {
             @Override
             public boolean event(JobEvent event) {
                 return !event.message().startsWith("The job waits until 00:00 UTC: organization d3s has trained on 40");
@@ -458,7 +466,7 @@ class JobServiceTest {
 
     private void collect(String id, @Nullable String lastEventId, List<JobEvent> into) {
         try {
-            server.jobs.follow(TestServer.CALLER, id, lastEventId, new JobService.Follower() {
+            server.jobs.follow(TestServer.CALLER, id, lastEventId, new Follower() {
                 @Override
                 public boolean event(JobEvent event) {
                     into.add(event);

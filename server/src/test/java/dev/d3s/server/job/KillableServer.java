@@ -5,6 +5,8 @@ import java.util.function.BooleanSupplier;
 
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.event.Follower;
+import dev.d3s.server.event.JobEvent;
 import dev.d3s.server.model.ModelConfig;
 import dev.d3s.server.model.Weights;
 import dev.d3s.server.planning.EngineSettings;
@@ -44,7 +46,7 @@ final class KillableServer {
             }
             System.out.println("started");
             for (Job job : server.stores.jobs.withStatus(JobStatus.unfinished())) {
-                server.jobs.follow(TestServer.CALLER, job.id(), null, new JobService.Follower() {
+                server.jobs.follow(TestServer.CALLER, job.id(), null, new Follower() {
                     @Override
                     public boolean event(JobEvent event) {
                         return true;

@@ -25,8 +25,11 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
+import dev.d3s.server.event.JobEvent;
 import dev.d3s.server.job.RunRecord.StaleRunException;
 import dev.d3s.server.selection.RecordedRollout;
+import dev.d3s.server.store.Identifiers;
+import dev.d3s.server.store.TestDatabase;
 import dev.d3s.server.training.StepReport;
 import dev.d3s.server.training.TrainingTotals;
 import dev.d3s.spi.D3sException;

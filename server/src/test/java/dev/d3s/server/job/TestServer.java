@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
@@ -19,50 +20,77 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.access.AuditStore;
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.IdempotencyStore;
 import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.config.MemorySettings;
 import dev.d3s.server.config.ModelSources;
 import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.config.RequestLimits;
 import dev.d3s.server.config.ServerSettings;
+import dev.d3s.server.eval.EvalService;
+import dev.d3s.server.eval.ScriptedEvaluation;
+import dev.d3s.server.eval.TestEvals;
+import dev.d3s.server.event.Follower;
+import dev.d3s.server.event.JobEvent;
+import dev.d3s.server.file.FileService;
+import dev.d3s.server.file.TestFiles;
+import dev.d3s.server.file.UploadedFile;
 import dev.d3s.server.hub.Hub;
 import dev.d3s.server.hub.HubSettings;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.registry.ModelCatalog;
+import dev.d3s.server.registry.ModelRegistry;
+import dev.d3s.server.registry.TestRegistry;
+import dev.d3s.server.request.UnfinishedWork;
+import dev.d3s.server.spec.TestCatalogs;
+import dev.d3s.server.store.Database;
+import dev.d3s.server.store.Identifiers;
+import dev.d3s.server.store.SeverableSource;
+import dev.d3s.server.store.TestDatabase;
 import dev.d3s.server.training.Training;
+import dev.d3s.server.webhook.UndeliveredReports;
+import dev.d3s.server.webhook.WebhookOutbox;
 
 /** Jobs over a real database in a directory, without Quarkus. A second one over the same directory is a restart. */
-final class TestServer implements AutoCloseable {
+public final class TestServer implements AutoCloseable {
     static final Turns.Room ROOM = new Turns.Room(1, 0);
-    static final ObjectMapper JSON = new ObjectMapper();
-    static final Caller CALLER = Caller.anonymous("d3s", null);
+    public static final ObjectMapper JSON = new ObjectMapper();
+    public static final Caller CALLER = Caller.anonymous("d3s", null);
 
-    final ServerSettings settings;
+    public final ServerSettings settings;
     final ClusterSettings cluster;
     final SeverableSource network;
-    final TestCatalogs catalogs = new TestCatalogs();
+    public final TestCatalogs catalogs = new TestCatalogs();
     final PluginRegistry plugins = TestCatalogs.plugins();
-    final ScriptedTraining training = new ScriptedTraining();
+    public final ScriptedTraining training = new ScriptedTraining();
+    public final Database database;
+    public final AuditStore audit;
+    public final WebhookOutbox outbox;
+    public final JobLog log;
+    public final UndeliveredReports undelivered;
     final Stores stores;
-    final FileService files;
-    final ModelCatalog models;
-    final JobService jobs;
-    final Hub hub;
-    final List<Path> released = new ArrayList<>();
-    final ModelRegistry registry;
-    final ScriptedEvaluation evaluation = new ScriptedEvaluation();
-    final EvalService evals;
+    public final FileService files;
+    public final ModelCatalog models;
+    final JobModels made;
+    public final JobService jobs;
+    public final Hub hub;
+    public final List<Path> released = new ArrayList<>();
+    public final ModelRegistry registry;
+    public final ScriptedEvaluation evaluation = new ScriptedEvaluation();
+    public final EvalService evals;
 
-    TestServer(Path home) {
+    public TestServer(Path home) {
         this(home, TestDatabase.SQLITE);
     }
 
-    TestServer(Path home, TestDatabase database) {
+    public TestServer(Path home, TestDatabase database) {
         this(home, database, URI.create("http://127.0.0.1:9"));
     }
 
     /** @param endpoint of a hub */
-    TestServer(Path home, TestDatabase database, URI endpoint) {
+    public TestServer(Path home, TestDatabase database, URI endpoint) {
         this(home, database.open(home), endpoint, "one", QueueSettings.DEFAULT, null);
     }
 
@@ -88,19 +116,32 @@ final class TestServer implements AutoCloseable {
                 Duration.ofSeconds(30), new ModelSources(List.of(home.resolve("allowed")), endpoint, null),
                 List.of(), home.resolve("data"), MemorySettings.DEFAULT);
         network = new SeverableSource(source);
-        stores = new Stores(network, plugins, queue);
-        DiskUse disk = new DiskUse(stores, settings, queue);
-        files = new FileService(stores, settings, disk);
-        models = new ModelCatalog(stores, settings);
+        database = new Database(network);
+        Identifiers identifiers = new Identifiers();
+        audit = new AuditStore(database, identifiers);
+        outbox = new WebhookOutbox(database, identifiers);
+        IdempotencyStore idempotency = new IdempotencyStore(database);
+        stores = new Stores(database, identifiers, outbox, audit, idempotency, plugins, queue);
+        log = new JobLog(stores);
+        undelivered = new JobReports(log);
+        made = new JobModels(stores, settings);
+        TestEvals evaluations = new TestEvals(database, outbox, plugins);
+        List<UnfinishedWork> unfinished = List.of(new UnfinishedJobs(stores), evaluations.unfinished());
+        TestFiles uploads = TestFiles.over(database, identifiers, audit, settings, queue, made, unfinished);
+        files = uploads.files();
         hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
-        registry = new ModelRegistry(stores, settings, models, catalogs, hub, released::add);
-        jobs = new JobService(stores, settings, models, files, real == null ? training : real, plugins, catalogs,
-                catalogs, catalogs, new RequestLimits(1000, 1 << 20, Duration.ofSeconds(10), 10), cluster, queue, disk);
-        evals = new EvalService(stores, models, files, evaluation, plugins, catalogs, catalogs, cluster);
+        TestRegistry base = TestRegistry.over(database, identifiers, audit, settings, made, unfinished, catalogs, hub,
+                released::add);
+        models = base.catalog();
+        registry = base.registry();
+        jobs = new JobService(stores, settings, models, made, files, real == null ? training : real, plugins, catalogs,
+                catalogs, catalogs, new RequestLimits(1000, 1 << 20, Duration.ofSeconds(10), 10), cluster, queue,
+                uploads.disk());
+        evals = evaluations.service(audit, idempotency, identifiers, models, files, evaluation, catalogs, cluster);
     }
 
     /** Puts a base model into the models directory. */
-    static void baseModel(Path home, String name) {
+    public static void baseModel(Path home, String name) {
         try {
             Path directory = Files.createDirectories(home.resolve("models").resolve(name));
             Files.writeString(directory.resolve("config.json"), "{\"max_position_embeddings\": 1024}");
@@ -110,7 +151,7 @@ final class TestServer implements AutoCloseable {
         }
     }
 
-    UploadedFile upload(String content) {
+    public UploadedFile upload(String content) {
         try {
             Path upload = Files.createTempFile(settings.home(), "upload", ".jsonl");
             Files.writeString(upload, content);
@@ -121,7 +162,7 @@ final class TestServer implements AutoCloseable {
     }
 
     /** A reinforcement job of some steps, with a checkpoint after each second one. */
-    ObjectNode request(int steps) {
+    public ObjectNode request(int steps) {
         return json("""
                 {"model": "base", "training_file": "%s", "seed": 7,
                  "method": {"type": "reinforcement", "reinforcement": {
@@ -131,7 +172,7 @@ final class TestServer implements AutoCloseable {
                 upload("{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n").id(), steps));
     }
 
-    static ObjectNode json(String text) {
+    public static ObjectNode json(String text) {
         try {
             return (ObjectNode) JSON.readTree(text);
         } catch (JsonProcessingException e) {
@@ -139,12 +180,22 @@ final class TestServer implements AutoCloseable {
         }
     }
 
+    /** Everything that was measured of a step. */
+    public Map<String, Double> metrics(Job job, int step) {
+        return stores.metrics.ofStep(job.id(), step);
+    }
+
+    /** Claims the job whose turn it is, as a server would. */
+    public PlayedRun claim() {
+        return new PlayedRun(stores, stores.jobs.claim("one", "permit", ROOM).orElseThrow());
+    }
+
     /** Follows a job's events until it has this status. */
-    Job await(String id, JobStatus status) throws InterruptedException, TimeoutException {
+    public Job await(String id, JobStatus status) throws InterruptedException, TimeoutException {
         long limit = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
         Job[] job = {jobs.job(CALLER, id)};
         if (job[0].status() != status) {
-            jobs.follow(CALLER, id, null, new JobService.Follower() {
+            jobs.follow(CALLER, id, null, new Follower() {
                 @Override
                 public boolean event(JobEvent event) {
                     return quiet();
