@@ -116,6 +116,7 @@ final class ValidationStore {
                 Database.execute(connection, "update job_validation set claimed_until = 0 where job_id = ?", job);
                 events.append(connection, job, Level.ERROR, Content.MESSAGE, "The job has failed: " + error.message(),
                         null);
+                JobReports.put(outbox, connection, job, JobStatus.FAILED);
             }
         });
     }

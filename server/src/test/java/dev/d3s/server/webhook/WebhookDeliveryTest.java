@@ -65,7 +65,8 @@ class WebhookDeliveryTest {
 
     private WebhookDelivery delivery(TestServer server, Duration patience) {
         WebhookDelivery delivery = new WebhookDelivery(
-                new WebhookSettings(listener.address().resolve("/hooks"), SECRET, patience), server.outbox, server.undelivered, FAST);
+                new WebhookSettings(listener.address().resolve("/hooks"), SECRET, patience), server.outbox,
+                server.undelivered, FAST);
         open.add(delivery);
         delivery.start();
         return delivery;
@@ -122,6 +123,20 @@ class WebhookDeliveryTest {
         server.await(queued.id(), JobStatus.CANCELLED);
         assertThat(unwrapped(listener.next(), SECRET).asFineTuningJobCancelled().data().id()).isEqualTo(queued.id());
         assertThat(listener.waiting()).isZero();
+    }
+
+    @Test
+    void shouldTellOfAJobWhoseLargeFileIsWrong() throws Exception {
+        TestServer server = server();
+        delivery(server);
+        server.jobs.start();
+        String rows = "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n".repeat(100) + "no json\n";
+
+        Job job = server.jobs.create(TestServer.CALLER,
+                server.request(2).put("training_file", server.upload(rows).id()));
+
+        assertThat(job.status()).isEqualTo(JobStatus.VALIDATING_FILES);
+        assertThat(unwrapped(listener.next(), SECRET).asFineTuningJobFailed().data().id()).isEqualTo(job.id());
     }
 
     @Test
