@@ -25,8 +25,6 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
-import jakarta.inject.Inject;
-
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -51,7 +49,6 @@ import com.openai.models.finetuning.jobs.JobListEventsParams;
 import com.openai.models.finetuning.jobs.checkpoints.FineTuningJobCheckpoint;
 import com.openai.models.models.Model;
 
-import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.example.ArithmeticTask;
 import dev.d3s.server.example.ExampleModels;
 import io.quarkus.test.common.http.TestHTTPResource;
@@ -65,9 +62,6 @@ import io.quarkus.test.junit.TestProfile;
 class JourneyTest {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final int MAX_TOKENS = 34;
-
-    @Inject
-    ServerSettings settings;
 
     @TestHTTPResource("/v1")
     URI baseUrl;
@@ -317,7 +311,7 @@ class JourneyTest {
 
     @Test
     void shouldTrainTwiceAndSampleFromTheResult() throws Exception {
-        Path base = settings.modelsDirectory().resolve("arithmetic-chat");
+        Path base = RealServer.models().resolve("arithmetic-chat");
         ExampleModels.arithmetic(base, 7);
         Files.writeString(base.resolve("chat_template.jinja"),
                 "{% for message in messages %}{{ message.content }}{% endfor %}");
@@ -384,9 +378,9 @@ class JourneyTest {
 
     @Test
     void shouldNameEveryMistakeOfAJobAtOnce() throws Exception {
-        Path untokenized = Files.createDirectories(settings.modelsDirectory().resolve("no-tokenizer"));
+        Path untokenized = Files.createDirectories(RealServer.models().resolve("no-tokenizer"));
         for (String file : List.of("config.json", "model.safetensors")) {
-            Files.copy(settings.modelsDirectory().resolve(ExampleModels.ARITHMETIC).resolve(file),
+            Files.copy(RealServer.models().resolve(ExampleModels.ARITHMETIC).resolve(file),
                     untokenized.resolve(file));
         }
         String malformed = upload("malformed.jsonl", IntStream.rangeClosed(1, 5000)

@@ -4,28 +4,38 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where the native libraries of the two engines come from, decided once before either engine is touched.
- * <ul>
- * <li>libtorch: the directory in {@code PYTORCH_LIBRARY_PATH} (with {@code PYTORCH_VERSION} and {@code PYTORCH_FLAVOR}), as
- * a GPU or a native executable needs it; otherwise DJL unpacks the jar {@code pytorch-native-cpu} into the cache directory,
- * once per machine (450 MB).</li>
- * <li>ONNX Runtime: the directory in {@code ONNXRUNTIME_LIBRARY_PATH}, handed on as its own property
- * {@code onnxruntime.native.path}; otherwise it unpacks its jar itself.</li>
- * </ul>
+ * Where the native libraries of the engines come from, decided once before either engine is touched. The first of these that
+ * there is:
+ * <ol>
+ * <li>For one library: the directory in {@code PYTORCH_LIBRARY_PATH} (with {@code PYTORCH_VERSION} and
+ * {@code PYTORCH_FLAVOR}) or {@code ONNXRUNTIME_LIBRARY_PATH}.</li>
+ * <li>For all of them: a directory that {@code ./d3s natives} made, which {@code D3S_NATIVES} names, or which lies beside a
+ * native executable as {@code natives}.</li>
+ * <li>The jars on the class path, which a native executable does not have: DJL unpacks libtorch into the cache directory,
+ * once per machine (450 MB), and ONNX Runtime unpacks its own.</li>
+ * </ol>
  * Nothing is ever downloaded and nothing is reported to anyone.
  *
  * @param cache where unpacked libraries are kept
- * @param libtorch the directory given by the environment, or {@code null} for the one in the jar
+ * @param libtorch its directory, or {@code null} for the one in the jar
  * @param onnxRuntime likewise
+ * @param tokenizers likewise
+ * @param version of libtorch in that directory, or {@code null} when the environment says it
+ * @param flavor likewise
  */
-public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Path onnxRuntime) {
+public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Path onnxRuntime,
+        @Nullable Path tokenizers, @Nullable String version, @Nullable String flavor) {
     static final String BUNDLED_LIBTORCH = "native/lib/pytorch.properties";
+    /** Names a directory that {@code ./d3s natives} made. */
+    static final String NATIVES = "D3S_NATIVES";
     private static final String BUNDLED_PLATFORM = "linux-x86_64";
 
     /**
@@ -35,8 +45,7 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
      * @throws IllegalStateException naming what is missing and how to give it
      */
     public static NativeLibraries prepare(Path cache) {
-        NativeLibraries libraries = locate(cache, System.getenv(), platform(),
-                NativeLibraries.class.getClassLoader().getResource(BUNDLED_LIBTORCH) != null);
+        NativeLibraries libraries = check(cache);
         try {
             Files.createDirectories(cache);
         } catch (IOException e) {
@@ -47,10 +56,38 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
         System.setProperty("OPT_OUT_TRACKING", "true");
         System.setProperty("DJL_CACHE_DIR", cache.toString());
         System.setProperty("ai.djl.pytorch.graph_optimizer", "false");
-        if (libraries.onnxRuntime != null) {
-            System.setProperty("onnxruntime.native.path", libraries.onnxRuntime.toString());
-        }
+        setProperty("onnxruntime.native.path", libraries.onnxRuntime);
+        setProperty("PYTORCH_LIBRARY_PATH", libraries.libtorch);
+        setProperty("PYTORCH_VERSION", libraries.version);
+        setProperty("PYTORCH_FLAVOR", libraries.flavor);
+        setProperty("RUST_LIBRARY_PATH", libraries.tokenizers);
         return libraries;
+    }
+
+    private static void setProperty(String name, @Nullable Object value) {
+        if (value != null) {
+            System.setProperty(name, value.toString());
+        }
+    }
+
+    /**
+     * Finds them, and changes nothing.
+     *
+     * @throws IllegalStateException naming what is missing and how to give it
+     */
+    public static NativeLibraries check(Path cache) {
+        boolean executable = "runtime".equals(System.getProperty("org.graalvm.nativeimage.imagecode"));
+        return locate(cache, System.getenv(), platform(), !executable,
+                !executable && NativeLibraries.class.getClassLoader().getResource(BUNDLED_LIBTORCH) != null,
+                executable ? besideExecutable() : null);
+    }
+
+    private static @Nullable Path besideExecutable() {
+        return ProcessHandle.current()
+            .info()
+            .command()
+            .map(command -> Path.of(command).resolveSibling("natives"))
+            .orElse(null);
     }
 
     /** A directory of this user's that survives restarts, for programs that were given none. */
@@ -60,7 +97,13 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
         return base.resolve("d3s").resolve("engines");
     }
 
-    static NativeLibraries locate(Path cache, Map<String, String> environment, String platform, boolean bundled) {
+    /**
+     * @param jars whether ONNX Runtime and the tokenizers can come from their jars
+     * @param bundled whether libtorch can, where it is for this platform
+     * @param beside a directory to use if it is there, or {@code null}
+     */
+    static NativeLibraries locate(Path cache, Map<String, String> environment, String platform, boolean jars,
+            boolean bundled, @Nullable Path beside) {
         Path libtorch = directory(environment, "PYTORCH_LIBRARY_PATH", System.mapLibraryName("torch"));
         if (libtorch != null) {
             for (String variable : new String[]{"PYTORCH_VERSION", "PYTORCH_FLAVOR"}) {
@@ -70,16 +113,52 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
                             + libtorch + " are");
                 }
             }
-        } else if (!bundled) {
-            throw new IllegalStateException("libtorch is missing: put ai.djl.pytorch:pytorch-native-cpu:2.7.1:"
-                    + BUNDLED_PLATFORM
-                    + " on the class path, or set PYTORCH_LIBRARY_PATH to a directory with libtorch 2.7.1");
-        } else if (!platform.equals(BUNDLED_PLATFORM)) {
-            throw new IllegalStateException("libtorch for " + platform + " is not bundled (only " + BUNDLED_PLATFORM
-                    + " is): set PYTORCH_LIBRARY_PATH to a directory with libtorch 2.7.1 for this machine");
         }
-        return new NativeLibraries(cache, libtorch,
-                directory(environment, "ONNXRUNTIME_LIBRARY_PATH", System.mapLibraryName("onnxruntime")));
+        Path onnxRuntime = directory(environment, "ONNXRUNTIME_LIBRARY_PATH", System.mapLibraryName("onnxruntime"));
+        Path tokenizers = directory(environment, "RUST_LIBRARY_PATH", System.mapLibraryName("tokenizers"));
+        CollectedLibraries collected = collected(environment, platform, beside);
+        if (collected != null) {
+            boolean given = libtorch != null;
+            return new NativeLibraries(cache, given ? libtorch : collected.libtorch(),
+                    onnxRuntime != null ? onnxRuntime : collected.onnxRuntime(),
+                    tokenizers != null ? tokenizers : collected.tokenizers(), given ? null : collected.version(),
+                    given ? null : collected.flavor());
+        }
+        List<String> missing = new ArrayList<>();
+        if (libtorch == null && !(bundled && platform.equals(BUNDLED_PLATFORM))) {
+            missing.add("libtorch");
+        }
+        if (!jars) {
+            if (onnxRuntime == null) {
+                missing.add("ONNX Runtime");
+            }
+            if (tokenizers == null) {
+                missing.add("the tokenizers' library");
+            }
+        }
+        if (!missing.isEmpty()) {
+            Path directory = beside != null ? beside : Path.of("natives");
+            throw new IllegalStateException(String.join(", ", missing) + (missing.size() == 1 ? " is" : " are")
+                    + " missing for " + platform + ": run " + CollectedLibraries.command(platform, "cpu", directory)
+                    + (beside != null
+                            ? ", or set " + NATIVES + " to a directory that it made"
+                            : ", and set " + NATIVES + " to that directory"));
+        }
+        return new NativeLibraries(cache, libtorch, onnxRuntime, tokenizers, null, null);
+    }
+
+    private static @Nullable CollectedLibraries collected(Map<String, String> environment, String platform,
+            @Nullable Path beside) {
+        String value = environment.get(NATIVES);
+        if (value != null && !value.isBlank()) {
+            Path directory = Path.of(value);
+            if (!Files.isDirectory(directory)) {
+                throw new IllegalStateException(NATIVES + " is " + value + ", which is no directory: run "
+                        + CollectedLibraries.command(platform, "cpu", directory) + ", or unset it");
+            }
+            return CollectedLibraries.open(directory, platform);
+        }
+        return beside != null && Files.isDirectory(beside) ? CollectedLibraries.open(beside, platform) : null;
     }
 
     private static @Nullable Path directory(Map<String, String> environment, String variable, String library) {
@@ -90,7 +169,7 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
         Path directory = Path.of(value);
         if (!Files.isRegularFile(directory.resolve(library))) {
             throw new IllegalStateException(variable + " is " + value + ", but there is no " + library
-                    + " in it: point it to the directory of the libraries, or unset it to use the bundled ones");
+                    + " in it: point it to the directory of the libraries, or unset it to use others");
         }
         return directory;
     }
@@ -98,7 +177,7 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
     private static String platform() {
         String system = System.getProperty("os.name").toLowerCase(Locale.ROOT);
         String architecture = System.getProperty("os.arch");
-        return (system.startsWith("linux") ? "linux" : system) + "-"
+        return (system.startsWith("linux") ? "linux" : system.startsWith("mac") ? "osx" : system) + "-"
                 + (architecture.equals("amd64") ? "x86_64" : architecture);
     }
 }

@@ -38,7 +38,7 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
     private static final List<String> OTHERS = List.of("quarkus.http.host", "quarkus.http.port", "d3s.datasource.url",
             "d3s.datasource.username", "d3s.datasource.password");
     /** Variables that begin like settings and are none: of the launcher, of graders' secrets, of tests. */
-    private static final Pattern OTHER_VARIABLES = Pattern.compile("D3S_(JAVA_OPTIONS|GRADER_.*|TEST_.*)");
+    private static final Pattern OTHER_VARIABLES = Pattern.compile("D3S_(JAVA_OPTIONS|NATIVES|GRADER_.*|TEST_.*)");
     /** What Kubernetes puts into every container of a namespace that has a service whose name begins with d3s. */
     private static final Pattern KUBERNETES = Pattern
         .compile("D3S_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?)");

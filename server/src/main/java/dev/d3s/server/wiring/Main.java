@@ -4,6 +4,7 @@ import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
@@ -46,6 +47,7 @@ public final class Main {
                 case "serve" -> {
                     Configuration configuration = Configuration.read();
                     check(configuration);
+                    checkLibraries();
                     if (configuration.config().log().format() == LogFormat.JSON) {
                         System.setProperty("quarkus.log.console.json.enabled", "true");
                     }
@@ -99,6 +101,15 @@ public final class Main {
         if (!configuration.mistakes().isEmpty()) {
             throw new IllegalArgumentException("The configuration has mistakes, so the server does not start:\n- "
                     + String.join("\n- ", configuration.mistakes()));
+        }
+    }
+
+    /** Without its engines a server could store jobs and run none. */
+    private static void checkLibraries() {
+        try {
+            NativeLibraries.check(NativeLibraries.userCache());
+        } catch (IllegalStateException | UncheckedIOException e) {
+            throw new IllegalArgumentException("The server does not start: " + e.getMessage(), e);
         }
     }
 

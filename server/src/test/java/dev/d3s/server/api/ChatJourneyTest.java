@@ -12,8 +12,6 @@ import java.util.List;
 import java.util.Objects;
 import java.util.stream.Collectors;
 
-import jakarta.inject.Inject;
-
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
@@ -21,7 +19,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 
 import dev.d3s.server.RealServer;
-import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.example.ExampleModels;
 import io.quarkus.test.junit.QuarkusTest;
 import io.quarkus.test.junit.TestProfile;
@@ -33,12 +30,9 @@ import io.restassured.http.ContentType;
 class ChatJourneyTest {
     private static final ObjectMapper JSON = new ObjectMapper();
 
-    @Inject
-    ServerSettings settings;
-
     @BeforeEach
     void makeModel() throws Exception {
-        Path directory = settings.modelsDirectory().resolve("bytes");
+        Path directory = RealServer.models().resolve("bytes");
         if (!Files.exists(directory)) {
             Path temporary = Files.createTempDirectory("d3s-chat");
             ExampleModels.bytes(temporary, 7);

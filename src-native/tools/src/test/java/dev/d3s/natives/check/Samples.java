@@ -1,0 +1,79 @@
+package dev.d3s.natives.check;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+
+/** Classes that a jar of a test has; none of them is ever started. */
+final class Samples {
+    private Samples() {}
+
+    /** A provider of a service. */
+    static final class Provider implements Runnable {
+        @Override
+        public void run() {}
+    }
+
+    /** Asks for a class by name. */
+    static final class Reflective {
+        private Reflective() {}
+
+        static Class<?> load(String name) throws ClassNotFoundException {
+            return Class.forName(name);
+        }
+    }
+
+    /** Is made by native code. */
+    static final class Made {
+        int handle;
+
+        Made(long address, int length) {
+            handle = (int) address + length;
+        }
+
+        native byte[] read(Reader reader);
+    }
+
+    /** Is in the signature of a native method. */
+    static class Reader {
+        int fill(byte[] buffer, int offset) {
+            return buffer.length - offset;
+        }
+    }
+
+    /** Is thrown by native code. */
+    @SuppressWarnings("serial")
+    static final class Failure extends RuntimeException {
+        Failure(String message) {
+            super(message);
+        }
+    }
+
+    /** Calls a native function. */
+    static final class Foreign {
+        private Foreign() {}
+
+        static MethodHandle page() {
+            return Linker.nativeLinker()
+                .downcallHandle(
+                        FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
+        }
+    }
+
+    /** Finds something out when it starts. */
+    static final class Early {
+        static final long START = Clock.now();
+
+        private Early() {}
+    }
+
+    /** What that asks. */
+    static final class Clock {
+        private Clock() {}
+
+        static long now() {
+            return System.nanoTime();
+        }
+    }
+}
