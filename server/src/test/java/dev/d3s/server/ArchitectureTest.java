@@ -37,7 +37,24 @@ class ArchitectureTest {
             Map.entry("api",
                     Set.of("job", "eval", "grader", "spec", "registry", "file", "event", "request", "planning",
                             "evaluation", "model", "plugin", "rollout", "selection", "config", "access")), //
+            Map.entry("tracking", Set.of("job", "spec", "event", "store", "request", "config")), //
+            Map.entry("job",
+                    Set.of("spec", "registry", "file", "webhook", "event", "access", "store", "request", "config",
+                            "training", "planning", "rollout", "plugin", "selection")), //
+            Map.entry("eval",
+                    Set.of("spec", "registry", "file", "webhook", "access", "store", "request", "config", "training",
+                            "evaluation", "plugin")), //
+            Map.entry("grader", Set.of("spec", "access", "request", "training", "plugin")), //
+            Map.entry("spec",
+                    Set.of("registry", "file", "access", "request", "training", "planning", "policy", "evaluation",
+                            "rollout", "plugin", "selection", "advantage", "hub")), //
+            Map.entry("registry", Set.of("hub", "event", "access", "store", "request", "config")), //
+            Map.entry("file", Set.of("access", "store", "request", "config")), //
+            Map.entry("webhook", Set.of("store", "config")), //
+            Map.entry("event", Set.of("store", "request")), //
             Map.entry("access", Set.of("store", "request", "config")), //
+            Map.entry("store", Set.of("config")), //
+            Map.entry("request", Set.of()), //
             Map.entry("config", Set.of()), //
             Map.entry("bench",
                     Set.of("training", "planning", "plugin", "selection", "advantage", "policy", "rollout", "model",
@@ -45,23 +62,6 @@ class ArchitectureTest {
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //
             Map.entry("hub", Set.of("model")), //
-            Map.entry("request", Set.of()), //
-            Map.entry("store", Set.of("config")), //
-            Map.entry("event", Set.of("store", "request")), //
-            Map.entry("webhook", Set.of("store", "config")), //
-            Map.entry("file", Set.of("access", "store", "request", "config")), //
-            Map.entry("registry", Set.of("hub", "event", "access", "store", "request", "config")), //
-            Map.entry("spec",
-                    Set.of("registry", "file", "access", "request", "training", "planning", "policy", "evaluation",
-                            "rollout", "plugin", "selection", "advantage", "hub")), //
-            Map.entry("grader", Set.of("spec", "access", "request", "training", "plugin")), //
-            Map.entry("eval",
-                    Set.of("spec", "registry", "file", "webhook", "access", "store", "request", "config", "training",
-                            "evaluation", "plugin")), //
-            Map.entry("tracking", Set.of("job", "spec", "event", "store", "request", "config")), //
-            Map.entry("job",
-                    Set.of("spec", "registry", "file", "webhook", "event", "access", "store", "request", "config",
-                            "training", "planning", "rollout", "plugin", "selection")), //
             Map.entry("training",
                     Set.of("evaluation", "reward", "advantage", "selection", "planning", "rollout", "policy", "model",
                             "dataset", "plugin")), //

@@ -1,4 +1,4 @@
-/** Puts the parts together. */
+/** Puts the parts together, begins with them and ends them. */
 @NullMarked
 package dev.d3s.server.wiring;
 
