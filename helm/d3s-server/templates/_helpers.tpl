@@ -174,6 +174,11 @@ seccompProfile:
 {{- end -}}
 {{- end -}}
 
+{{/* The last part of an address. */}}
+{{- define "d3s.file" -}}
+{{- base (regexReplaceAll "[?#].*$" . "") -}}
+{{- end -}}
+
 {{/* host:port,... */}}
 {{- define "d3s.allowed" -}}
 {{- $allowed := list -}}

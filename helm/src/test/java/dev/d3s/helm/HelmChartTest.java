@@ -474,6 +474,13 @@ class HelmChartTest {
     }
 
     @Test
+    void shouldRefuseJarsThatWouldOverwriteEachOther() {
+        String jar = "{url: 'https://%s/x.jar', sha256: " + "a".repeat(64) + "}";
+        assertThatThrownBy(() -> HelmChart.render("plugins: {downloads: [" + jar.formatted("one") + ", "
+                + jar.formatted("other") + "]}")).hasMessageContaining("plugins.downloads has two jars that are called x.jar");
+    }
+
+    @Test
     void shouldCheckWhatItDownloads() {
         JsonNode plugins = HelmChart.render(DOWNLOADS).the("ConfigMap", "lab-d3s-server-plugins");
         assertThat(plugins.path("data").path("list").asText().lines()).containsExactly(
