@@ -1,18 +1,14 @@
 package dev.d3s.helm;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import java.io.File;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 
 import org.junit.jupiter.api.AfterEach;
@@ -45,11 +41,7 @@ class DownloadScriptTest {
     @BeforeEach
     void start() {
         HelmChart.assumeSupported();
-        for (String tool : List.of("sh", "curl", "sha256sum")) {
-            assumeTrue(Arrays.stream(System.getenv("PATH").split(File.pathSeparator))
-                .anyMatch(path -> Files.isExecutable(Path.of(path, tool))),
-                    "There is no " + tool + ": the script that downloads plugins is not tested here.");
-        }
+        Shell.assumeTools("sh", "curl", "sha256sum");
         server.start();
     }
 
@@ -58,9 +50,7 @@ class DownloadScriptTest {
         server.stop(0);
     }
 
-    private record Ended(int code, String output) {}
-
-    private Ended run(String sum) throws Exception {
+    private Shell.Ended run(String sum) throws Exception {
         Path plugins = Files.createDirectories(directory.resolve("plugins"));
         Path lists = Files.createDirectories(directory.resolve("lists"));
         String url = "http://127.0.0.1:" + server.getAddress().getPort() + "/ours.jar?x=1";
@@ -72,9 +62,7 @@ class DownloadScriptTest {
             .asText()
             .replace("/srv/plugins", plugins.toString())
             .replace("/etc/d3s-plugins", lists.toString());
-        Process process = new ProcessBuilder("sh", "-c", script).redirectErrorStream(true).start();
-        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-        return new Ended(process.waitFor(), output);
+        return Shell.run(script);
     }
 
     private static String sum() throws Exception {
@@ -83,18 +71,18 @@ class DownloadScriptTest {
 
     @Test
     void shouldDownloadOnce() throws Exception {
-        assertThat(run(sum())).isEqualTo(new Ended(0, "ours.jar was downloaded\n"));
+        assertThat(run(sum())).isEqualTo(new Shell.Ended(0, "ours.jar was downloaded\n"));
         assertThat(directory.resolve("plugins")).isDirectoryContaining("glob:**/ours.jar")
             .isDirectoryNotContaining("glob:**.part");
         assertThat(directory.resolve("plugins/ours.jar")).hasBinaryContent(JAR);
 
-        assertThat(run(sum())).isEqualTo(new Ended(0, "ours.jar is there\n"));
+        assertThat(run(sum())).isEqualTo(new Shell.Ended(0, "ours.jar is there\n"));
         assertThat(requests).hasValue(1);
     }
 
     @Test
     void shouldNotTakeWhatIsSomethingElse() throws Exception {
-        Ended ended = run("0".repeat(64));
+        Shell.Ended ended = run("0".repeat(64));
         assertThat(ended.code()).isEqualTo(1);
         assertThat(ended.output()).contains("/ours.jar?x=1 is not what plugins.downloads says: its SHA-256 is " + sum(),
                 "expected " + "0".repeat(64));
