@@ -477,7 +477,8 @@ class HelmChartTest {
     void shouldRefuseJarsThatWouldOverwriteEachOther() {
         String jar = "{url: 'https://%s/x.jar', sha256: " + "a".repeat(64) + "}";
         assertThatThrownBy(() -> HelmChart.render("plugins: {downloads: [" + jar.formatted("one") + ", "
-                + jar.formatted("other") + "]}")).hasMessageContaining("plugins.downloads has two jars that are called x.jar");
+                + jar.formatted("other") + "]}"))
+            .hasMessageContaining("plugins.downloads has two jars that are called x.jar");
     }
 
     @Test

@@ -66,7 +66,8 @@ class HelmReadmeTest {
             .isEqualTo("home");
         assertThat(lab.the("Service", "d3s").path("spec").path("ports").path(0).path("port").asInt()).isEqualTo(80);
         Matcher named = Pattern
-            .compile("(statefulset|service|pod)/([a-z0-9-]+)|get (secret|pod) ([a-z0-9-]+)|exec (?:--stdin )?()([a-z0-9-]+) --")
+            .compile(
+                    "(statefulset|service|pod)/([a-z0-9-]+)|get (secret|pod) ([a-z0-9-]+)|exec (?:--stdin )?()([a-z0-9-]+) --")
             .matcher(Files.readString(README));
         List<String> names = named.results()
             .map(match -> match.group(1) != null
