@@ -12,8 +12,7 @@ import dev.d3s.server.spec.JobSpec;
  * @param epoch rises with each start of a run; a run writes only while its epoch is the job's
  * @param completedSteps steps whose results are stored
  * @param runStartedAt when the current or last run began
- * @param runFirstStep the step at which that run began
- * @param lastStepAt when the last step was stored
+ * @param estimatedFinish when a running job should end; {@code null} when nobody knows
  * @param trainedTokens tokens with a loss term so far
  * @param fineTunedModel id of the resulting model
  * @param server who runs it, or ran it last
@@ -21,8 +20,7 @@ import dev.d3s.server.spec.JobSpec;
  * @param modelStep the checkpoint that is the resulting model; {@code null} before the end, and once it was deleted
  */
 public record Job(String id, String organization, long createdAt, JobStatus status, JobSpec spec, long epoch,
-        int completedSteps, @Nullable Long runStartedAt, int runFirstStep, @Nullable Long lastStepAt,
-        @Nullable Long finishedAt,
+        int completedSteps, @Nullable Long runStartedAt, @Nullable Long estimatedFinish, @Nullable Long finishedAt,
         @Nullable Long trainedTokens, @Nullable String fineTunedModel, @Nullable Integer modelStep,
         @Nullable JobError error, @Nullable String server, @Nullable String permit) {
     /** Why a job failed. */
@@ -31,15 +29,5 @@ public record Job(String id, String organization, long createdAt, JobStatus stat
     /** Steps that make the job complete. */
     public int totalSteps() {
         return spec.settings().steps();
-    }
-
-    /** When a running job should end if it goes on as it did since its run began; {@code null} when nobody knows. */
-    public @Nullable Long estimatedFinish() {
-        if (status != JobStatus.RUNNING || runStartedAt == null || lastStepAt == null
-                || completedSteps <= runFirstStep) {
-            return null;
-        }
-        double perStep = (double) (lastStepAt - runStartedAt) / (completedSteps - runFirstStep);
-        return lastStepAt + Math.round(perStep * (totalSteps() - completedSteps));
     }
 }

@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.atomic.AtomicReference;
 
@@ -262,6 +263,11 @@ final class JobRun implements TrainingObserver {
     @Override
     public @Nullable Path newestCheckpoint() {
         return checkpoints.newest(job).map(made::checkpointDirectory).orElse(null);
+    }
+
+    @Override
+    public SortedMap<Integer, Map<String, Double>> earlierSteps() {
+        return record.phases();
     }
 
     @Override

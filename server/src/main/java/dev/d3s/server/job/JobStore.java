@@ -189,7 +189,7 @@ final class JobStore {
             int rows = Database.execute(connection,
                     "update job set status = 'running', epoch = epoch + 1, server = ?, permit = ?, wish = null, "
                             + "waits_for = null, run_first_step = completed_steps, run_started_at = ?, charged_at = ?, "
-                            + "last_step_at = null, finished_at = null, estimated_finish = null, error_code = null, "
+                            + "finished_at = null, estimated_finish = null, error_code = null, "
                             + "error_message = null, error_param = null where id = ? and status = 'queued'",
                     server, permit, now, now, next.job());
             return rows == 0 ? Optional.empty() : Optional.of(next.job());
@@ -359,12 +359,12 @@ final class JobStore {
     private Job job(ResultSet row) throws SQLException {
         String errorCode = row.getString("error_code");
         Long modelStep = Database.nullableLong(row, "model_step");
+        JobStatus status = JobStatus.of(row.getString("status"));
         try {
             return new Job(row.getString("id"), row.getString("organization"), row.getLong("created_at"),
-                    JobStatus.of(row.getString("status")),
-                    specs.apply((ObjectNode) JSON.readTree(row.getString("request"))), row.getLong("epoch"),
+                    status, specs.apply((ObjectNode) JSON.readTree(row.getString("request"))), row.getLong("epoch"),
                     row.getInt("completed_steps"), Database.nullableLong(row, "run_started_at"),
-                    row.getInt("run_first_step"), Database.nullableLong(row, "last_step_at"),
+                    status == JobStatus.RUNNING ? Database.nullableLong(row, "estimated_finish") : null,
                     Database.nullableLong(row, "finished_at"), Database.nullableLong(row, "trained_tokens"),
                     row.getString("fine_tuned_model"), modelStep == null ? null : modelStep.intValue(),
                     errorCode == null

@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -53,27 +54,41 @@ final class MetricStore {
         return metrics;
     }
 
+    private record Value(int step, String name, double value) {}
+
+    /** @param names the metrics wanted; empty for all */
+    private List<Value> values(String job, Set<String> names, int fromStep) {
+        String chosen = names.isEmpty()
+                ? ""
+                : " and name in (" + String.join(", ", Collections.nCopies(names.size(), "?")) + ")";
+        List<Object> arguments = new ArrayList<>(List.of(job, fromStep));
+        arguments.addAll(names);
+        return database.list(
+                "select step, name, value from job_metric where job_id = ? and step >= ?" + chosen + " order by step",
+                row -> new Value(row.getInt("step"), row.getString("name"), row.getDouble("value")),
+                arguments.toArray());
+    }
+
+    /** The metrics wanted of all steps, the evaluation before training included. */
+    SortedMap<Integer, Map<String, Double>> bySteps(String job, Set<String> names) {
+        SortedMap<Integer, Map<String, Double>> steps = new TreeMap<>();
+        for (Value value : values(job, names, -1)) {
+            steps.computeIfAbsent(value.step(), step -> new TreeMap<>()).put(value.name(), value.value());
+        }
+        return steps;
+    }
+
     /**
      * @param names the metrics wanted; empty for all
      * @param fromStep first step wanted
      */
     MetricSeries series(String job, Set<String> names, int fromStep) {
-        record Value(int step, String name, double value) {}
-        List<Value> values = database.list(
-                "select step, name, value from job_metric where job_id = ? and step >= ? order by step",
-                row -> new Value(row.getInt("step"), row.getString("name"), row.getDouble("value")), job, fromStep);
-        List<Integer> steps = values.stream()
-            .filter(value -> names.isEmpty() || names.contains(value.name()))
-            .map(Value::step)
-            .distinct()
-            .toList();
+        List<Value> values = values(job, names, fromStep);
+        List<Integer> steps = values.stream().map(Value::step).distinct().toList();
         SortedMap<String, List<@Nullable Double>> columns = new TreeMap<>();
         int index = -1;
         int step = Integer.MIN_VALUE;
         for (Value value : values) {
-            if (!names.isEmpty() && !names.contains(value.name())) {
-                continue;
-            }
             if (value.step() != step) {
                 step = value.step();
                 index++;

@@ -5,6 +5,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SortedMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -91,6 +94,9 @@ final class RunRecord {
             }
         });
         Double trained = report.metrics().get(Metric.TRAINED_TOKENS.key());
+        Long finish = Double.isNaN(report.remaining())
+                ? null
+                : System.currentTimeMillis() + Math.round(1000 * report.remaining());
         // packed before the transaction, which keeps others from writing
         byte[] recorded = report.rollouts().isEmpty() ? null : RolloutStore.packed(report.rollouts());
         database.change(connection -> {
@@ -99,9 +105,9 @@ final class RunRecord {
                 guarded(Database.execute(connection, guardedUpdate("epoch = epoch"), job, epoch));
             } else {
                 guarded(Database.execute(connection,
-                        guardedUpdate("completed_steps = ?, last_step_at = ?, "
+                        guardedUpdate("completed_steps = ?, estimated_finish = ?, "
                                 + "trained_tokens = coalesce(?, trained_tokens)"),
-                        report.step() + 1, System.currentTimeMillis(), trained == null ? null : trained.longValue(),
+                        report.step() + 1, finish, trained == null ? null : trained.longValue(),
                         job,
                         epoch));
             }
@@ -120,6 +126,12 @@ final class RunRecord {
             events.append(connection, job, Level.INFO, Content.MESSAGE, "Checkpoint after " + checkpoint.step()
                     + (checkpoint.step() == 1 ? " step: " : " steps: ") + checkpoint.model(), null);
         });
+    }
+
+    /** Seconds of the phases of each step that is done. */
+    SortedMap<Integer, Map<String, Double>> phases() {
+        return metrics.bySteps(job,
+                Stream.of(Metric.values()).filter(Metric::isPhase).map(Metric::key).collect(Collectors.toSet()));
     }
 
     /** How the rollout engine takes over weights, as an earlier run found out; {@code null} before. */

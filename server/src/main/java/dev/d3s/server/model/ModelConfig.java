@@ -44,6 +44,12 @@ public record ModelConfig(Architecture architecture, int vocabularySize, int hid
         return (heads + 2 * keyValueHeads) * headDim;
     }
 
+    /** Weights of all layers' linear maps, with each of which a token is multiplied and added once. */
+    public long decoderWeights() {
+        long attention = (long) hiddenSize * (packedProjectionSize() + heads * headDim);
+        return layers * (attention + 3L * hiddenSize * intermediateSize);
+    }
+
     /** Whether this token ends a completion. */
     public boolean endsSequence(int token) {
         return endOfSequenceTokens.contains(token);

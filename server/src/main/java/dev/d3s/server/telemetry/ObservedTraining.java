@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -124,6 +125,11 @@ public final class ObservedTraining implements Training {
         @Override
         public Map<String, String> context() {
             return observer.context();
+        }
+
+        @Override
+        public SortedMap<Integer, Map<String, Double>> earlierSteps() {
+            return observer.earlierSteps();
         }
 
         @Override

@@ -23,4 +23,10 @@ public record CheckpointSettings(int interval, double minutes, int keepLast, Str
     public static CheckpointSettings every(int interval) {
         return new CheckpointSettings(interval, 0, 0, Metric.ACCURACY.key(), Best.MAX);
     }
+
+    /** How many are still due when so many steps are done, if the others take so many seconds. */
+    double dueAfter(int completedSteps, int totalSteps, double seconds) {
+        int bySteps = EvaluationSettings.occurrences(interval, completedSteps, totalSteps);
+        return minutes > 0 ? Math.max(bySteps, seconds / (60 * minutes)) : bySteps;
+    }
 }

@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
+import java.util.function.IntToDoubleFunction;
 
 import org.jspecify.annotations.Nullable;
 
@@ -107,19 +108,21 @@ public final class EngineTraining implements Training {
                         rolloutEngine, policy, tokenizer, grading, settings.maxTokens(), observer::stopRequested);
                 SelectionSettings rollouts = settings.rollouts();
                 SelectionSettings tokens = settings.tokens();
+                KeepRatio keptRollouts = keepRatio(rollouts, settings.steps());
+                KeepRatio keptTokens = keepRatio(tokens, settings.steps());
                 RolloutLevel rolloutLevel = new RolloutLevel(
                         plugins.rolloutSelector(rollouts.selector().name(), rollouts.selector().config()),
-                        keepRatio(rollouts, settings.steps()), request.seed());
+                        keptRollouts, request.seed());
                 TokenLevel tokenLevel = new TokenLevel(
                         plugins.tokenSelector(tokens.selector().name(), tokens.selector().config()),
-                        keepRatio(tokens, settings.steps()), request.seed());
+                        keptTokens, request.seed());
                 start.memory().restore(rolloutLevel, tokenLevel);
                 observer.message("Rollout engine refreshes its weights " + switch (rolloutEngine.refreshMode()) {
                     case IN_PLACE -> "in place";
                     case RECREATE -> "by making its session anew";
                 } + ".");
                 RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
-                        rolloutEngine.refreshMode());
+                        rolloutEngine.refreshMode(), load(config, keptRollouts, keptTokens));
                 ReinforcementTraining.Parts parts = new ReinforcementTraining.Parts(prompts.training, tokenizer,
                         rolloutEngine,
                         grading,
@@ -164,7 +167,7 @@ public final class EngineTraining implements Training {
                 Evaluation evaluation = new Evaluation(prompts.evaluation, settings.evaluation(), request.seed(),
                         rolloutEngine, policy, tokenizer, grading, settings.maxTokens(), observer::stopRequested);
                 RunProgress progress = new RunProgress(observer, policy, request.model(), settings, start,
-                        rolloutEngine.refreshMode());
+                        rolloutEngine.refreshMode(), step -> 1);
                 return saved(progress,
                         () -> new SupervisedTraining(settings, policy, prompts.training, rolloutEngine, evaluation,
                                 progress, observer)
@@ -244,6 +247,13 @@ public final class EngineTraining implements Training {
         return input -> input.completion()
             .strip()
             .equals(Objects.toString(input.item().get("completion"), "").strip()) ? 1 : 0;
+    }
+
+    /** Arithmetic of an update: kept rollouts go through the decoder, of them only kept tokens through the lm_head. */
+    private static IntToDoubleFunction load(ModelConfig config, KeepRatio rollouts, KeepRatio tokens) {
+        double decoder = config.decoderWeights();
+        double head = (double) config.vocabularySize() * config.hiddenSize();
+        return step -> rollouts.at(step) * (decoder + head * tokens.at(step));
     }
 
     private KeepRatio keepRatio(SelectionSettings level, int steps) {

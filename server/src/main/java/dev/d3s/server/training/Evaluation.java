@@ -61,15 +61,6 @@ final class Evaluation {
         this.stopRequested = stopRequested;
     }
 
-    /** Reports step -1: what the policy can do before it is trained. */
-    void beforeTraining(int totalSteps, TrainingObserver observer) {
-        PhaseClock clock = new PhaseClock(observer, -1);
-        StepMetrics metrics = new StepMetrics();
-        run(metrics);
-        clock.charge(Metric.SECONDS_EVAL);
-        observer.report(new StepReport(-1, totalSteps, metrics.seconds(clock).byKey()));
-    }
-
     /**
      * Adds {@link Metric#ACCURACY}, the scores of sampled completions where there are some, and, where rows have completions,
      * {@link Metric#VALIDATION_LOSS}. The same weights give the same figures, so an abandoned one can be made anew by the run

@@ -65,7 +65,12 @@ public enum Metric {
 
     /** Whether it says how long something took: it differs between two runs of the same job, as no other metric does. */
     public boolean measuresTime() {
-        return key.startsWith("seconds_") || this == TOKENS_PER_SECOND;
+        return isPhase() || this == TOKENS_PER_SECOND;
+    }
+
+    /** Whether it is the seconds of a phase of a step; together they are the step but for what happens between them. */
+    public boolean isPhase() {
+        return key.startsWith("seconds_");
     }
 
     /** The stored name, snake_case. */

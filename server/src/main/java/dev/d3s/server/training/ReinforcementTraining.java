@@ -85,10 +85,7 @@ final class ReinforcementTraining {
     }
 
     TrainingTotals run() throws TrainingStopped, IOException {
-        progress.evaluateLast(parts.evaluation());
-        if (progress.completedSteps() == 0) {
-            parts.evaluation().beforeTraining(settings.steps(), observer);
-        }
+        progress.begin(parts.evaluation());
         for (int step = progress.completedSteps(); step < settings.steps(); step++) {
             progress.stopIfRequested();
             StepMetrics metrics = new StepMetrics();
@@ -150,7 +147,7 @@ final class ReinforcementTraining {
             // a few rollouts, so that people can see what was kept and dropped
             List<RecordedRollout> recorded = recording.of(step,
                     new RolloutRecording.Step(rows, rollouts, grades, advantages, kept, candidates, tokens));
-            if (progress.evaluationDue(step, settings.evaluation())) {
+            if (progress.evaluationDue(step)) {
                 progress.evaluating(step, metrics, clock, recorded);
                 parts.evaluation().run(metrics);
                 clock.charge(Metric.SECONDS_EVAL);

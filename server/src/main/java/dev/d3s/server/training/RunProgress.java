@@ -5,6 +5,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CancellationException;
+import java.util.function.IntToDoubleFunction;
 
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +32,9 @@ final class RunProgress {
     private final Policy policy;
     private final Path tokenizerSource;
     private final int totalSteps;
+    private final EvaluationSettings evaluation;
     private final CheckpointSchedule schedule;
+    private final TimeForecast forecast;
     private final @Nullable RefreshMode refreshMode;
 
     private int completedSteps;
@@ -39,6 +42,7 @@ final class RunProgress {
     private long trainedTokens;
     private long generatedTokens;
     private double checkpointSeconds;
+    private long reportedAt;
     private boolean updating;
     private SelectorMemories memory;
     /** Totals after the last completed step: those of one that is abandoned count again when it is repeated. */
@@ -50,13 +54,16 @@ final class RunProgress {
     /** A step that has done all but its evaluation. */
     private record Pending(int step, StepMetrics metrics, PhaseClock clock, List<RecordedRollout> rollouts) {}
 
+    /** @param load of each step's update, in any unit: what its time is proportional to */
     RunProgress(TrainingObserver observer, Policy policy, Path tokenizerSource, TrainingSettings settings,
-            TrainingState start, @Nullable RefreshMode refreshMode) {
+            TrainingState start, @Nullable RefreshMode refreshMode, IntToDoubleFunction load) {
         this.observer = observer;
         this.policy = policy;
         this.tokenizerSource = tokenizerSource;
         this.totalSteps = settings.steps();
+        this.evaluation = settings.evaluation();
         this.schedule = new CheckpointSchedule(settings.checkpoints(), settings.steps(), System::nanoTime);
+        this.forecast = new TimeForecast(settings, load);
         this.refreshMode = refreshMode;
         this.completedSteps = start.completedSteps();
         this.checkpointedSteps = start.completedSteps();
@@ -65,6 +72,10 @@ final class RunProgress {
         this.memory = start.memory();
         this.completedTotals = totals();
         this.unevaluated = start.unevaluated();
+        if (completedSteps > 0) {
+            observer.earlierSteps().forEach(forecast::remember);
+        }
+        this.reportedAt = System.nanoTime();
     }
 
     int completedSteps() {
@@ -122,12 +133,27 @@ final class RunProgress {
         pending = new Pending(step, metrics, clock, rollouts);
     }
 
-    /** Makes the evaluation in which the run before this one was stopped, if it was. */
-    void evaluateLast(Evaluation evaluation) throws IOException {
+    /**
+     * Makes the evaluation that comes before the first step of the run: of the policy that nobody has trained, or the one in
+     * which the run before this one was stopped, if it was.
+     */
+    void begin(Evaluation evaluation) throws IOException {
         Map<String, Double> known = unevaluated;
-        if (known == null) {
-            return;
+        if (known != null) {
+            evaluateLast(evaluation, known);
+        } else if (completedSteps == 0) {
+            PhaseClock clock = new PhaseClock(observer, -1);
+            StepMetrics metrics = new StepMetrics();
+            evaluation.run(metrics);
+            clock.charge(Metric.SECONDS_EVAL);
+            Map<String, Double> values = metrics.seconds(clock).byKey();
+            forecast.observe(-1, values, 0);
+            observer.report(new StepReport(-1, totalSteps, values));
         }
+        reportedAt = System.nanoTime();
+    }
+
+    private void evaluateLast(Evaluation evaluation, Map<String, Double> known) throws IOException {
         StepMetrics metrics = StepMetrics.of(known);
         PhaseClock clock = new PhaseClock();
         evaluation.run(metrics);
@@ -157,8 +183,8 @@ final class RunProgress {
     }
 
     /** Whether an evaluation belongs at the end of this step. */
-    boolean evaluationDue(int step, EvaluationSettings evaluation) {
-        return step == totalSteps - 1 || (evaluation.interval() > 0 && (step + 1) % evaluation.interval() == 0);
+    boolean evaluationDue(int step) {
+        return evaluation.due(step, totalSteps);
     }
 
     /**
@@ -183,7 +209,10 @@ final class RunProgress {
         Map<String, Double> values = metrics.set(Metric.SECONDS_CHECKPOINT, checkpointSeconds).byKey();
         checkpointSeconds = 0;
         lastMetrics = values;
-        observer.report(new StepReport(step, totalSteps, values, rollouts));
+        long now = System.nanoTime();
+        forecast.observe(step, values, (now - reportedAt) / 1e9);
+        reportedAt = now;
+        observer.report(new StepReport(step, totalSteps, values, rollouts, forecast.remaining(completedSteps)));
         return values;
     }
 

@@ -44,7 +44,7 @@ final class StepMetrics {
 
     StepMetrics seconds(PhaseClock clock) {
         for (Metric metric : Metric.values()) {
-            if (metric.key().startsWith("seconds_")) {
+            if (metric.isPhase()) {
                 set(metric, clock.of(metric));
             }
         }

@@ -41,10 +41,7 @@ final class SupervisedTraining {
     }
 
     TrainingTotals run() throws TrainingStopped, IOException {
-        progress.evaluateLast(evaluation);
-        if (progress.completedSteps() == 0) {
-            evaluation.beforeTraining(settings.steps(), observer);
-        }
+        progress.begin(evaluation);
         for (int step = progress.completedSteps(); step < settings.steps(); step++) {
             progress.stopIfRequested();
             StepMetrics metrics = new StepMetrics();
@@ -65,7 +62,7 @@ final class SupervisedTraining {
                 .set(Metric.LEARNING_RATE, optimizer.learningRate())
                 .set(Metric.POLICY_VERSION, update.policyVersion())
                 .set(Metric.TOKENS_PER_SECOND, update.keptTokens() / clock.total());
-            if (progress.evaluationDue(step, settings.evaluation())) {
+            if (progress.evaluationDue(step)) {
                 rolloutEngine.refresh();
                 progress.evaluating(step, metrics, clock, List.of());
                 evaluation.run(metrics);

@@ -2,8 +2,10 @@ package dev.d3s.server.training;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 
 import org.jspecify.annotations.Nullable;
 
@@ -62,6 +64,14 @@ public interface TrainingObserver {
      * @param ended likewise
      */
     default void phase(int step, Metric phase, long started, long ended) {}
+
+    /**
+     * Metrics of the steps that earlier runs of the job have done, by step: what they took is a measure of those to come.
+     * Asked once, by a run that goes on.
+     */
+    default SortedMap<Integer, Map<String, Double>> earlierSteps() {
+        return Collections.emptySortedMap();
+    }
 
     /** Whose run it is, for those who measure: {@code job} and {@code organization}, where there are some. */
     default Map<String, String> context() {

@@ -61,7 +61,7 @@ class DiskSpaceTest {
         Path from = request.resumeFrom();
         int first = from == null ? 0 : Integer.parseInt(Files.readString(from.resolve("state.txt")));
         for (int step = first; step < STEPS; step++) {
-            observer.report(new StepReport(step, STEPS, Map.of("loss", 1.0 / (step + 1)), List.of()));
+            observer.report(new StepReport(step, STEPS, Map.of("loss", 1.0 / (step + 1))));
             int completed = step + 1;
             observer.checkpoint(completed, Map.of(), directory -> {
                 Files.writeString(directory.resolve("config.json"), "{}");

@@ -113,7 +113,8 @@ public class ScriptedTraining implements Training {
             if (step == faultStep) {
                 fault.occur();
             }
-            observer.report(new StepReport(step, total, metrics(step), step % 2 == 0 ? rollouts(step) : List.of()));
+            observer.report(new StepReport(step, total, metrics(step), step % 2 == 0 ? rollouts(step) : List.of(),
+                    remaining(step + 1, total)));
             int interval = request.settings().checkpoints().interval();
             if (interval > 0 && (step + 1) % interval == 0 && step + 1 < total) {
                 checkpoint(request, observer, step + 1);
@@ -137,6 +138,11 @@ public class ScriptedTraining implements Training {
         } catch (InterruptedException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    /** Seconds that it says it still takes. */
+    static long remaining(int completed, int total) {
+        return 3600L * (total - completed);
     }
 
     private static Map<String, Double> metrics(int step) {

@@ -67,7 +67,7 @@ class StoresTest {
     }
 
     private static StepReport recorded(int step, Map<String, Double> metrics) {
-        return new StepReport(step, 10, metrics, ScriptedTraining.rollouts(step));
+        return new StepReport(step, 10, metrics, ScriptedTraining.rollouts(step), Double.NaN);
     }
 
     @Test
