@@ -100,7 +100,7 @@ class RestartIT {
 
     @Test
     void shouldGoOnAfterAKillAndFinishTheJob() throws Exception {
-        int steps = 300;
+        int steps = 80;
         String id;
         List<Event> before;
         try (ServerProcess server = new ServerProcess(home)) {
