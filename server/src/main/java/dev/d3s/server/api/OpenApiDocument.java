@@ -4,6 +4,7 @@ import java.math.BigDecimal;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 
 import org.eclipse.microprofile.openapi.OASFactory;
 import org.eclipse.microprofile.openapi.OASFilter;
@@ -19,6 +20,19 @@ import org.eclipse.microprofile.openapi.models.parameters.Parameter;
 import org.eclipse.microprofile.openapi.models.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.models.responses.APIResponse;
 
+import org.jboss.jandex.AnnotationInstance;
+import org.jboss.jandex.ClassInfo;
+import org.jboss.jandex.DotName;
+import org.jboss.jandex.FieldInfo;
+import org.jboss.jandex.IndexView;
+import org.jboss.jandex.RecordComponentInfo;
+import org.jboss.jandex.Type;
+import org.jspecify.annotations.Nullable;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+
 import io.quarkus.smallrye.openapi.OpenApiFilter;
 
 /**
@@ -29,6 +43,12 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
 public final class OpenApiDocument implements OASFilter {
     private static final String JSON = "application/json";
     private static final String SCHEMAS = "#/components/schemas/";
+    private static final String PACKAGE = OpenApiDocument.class.getPackageName();
+    private static final DotName SCHEMA = DotName
+        .createSimple(org.eclipse.microprofile.openapi.annotations.media.Schema.class);
+    private static final DotName INCLUDE = DotName.createSimple(JsonInclude.class);
+    private static final DotName PROPERTY = DotName.createSimple(JsonProperty.class);
+    private static final DotName NULLABLE = DotName.createSimple(Nullable.class);
     /** Names of resources are short; what is longer names nothing. */
     private static final int LONGEST_ID = 512;
 
@@ -50,6 +70,7 @@ public final class OpenApiDocument implements OASFilter {
         failures.put("406", "No content type that the client accepts is served here");
         failures.put("409", "The state of what is addressed does not allow it");
         failures.put("413", "The request is larger than the server takes");
+        failures.put("414", "The address is longer than the server reads");
         failures.put("415", "The content type is not one that is read here");
         failures.put("429", "Too much waits already: come back after the seconds that Retry-After says");
         failures.put("500", "The server, or a plugin of it, failed");
@@ -57,11 +78,18 @@ public final class OpenApiDocument implements OASFilter {
         return failures;
     }
 
+    private final IndexView classes;
+
+    public OpenApiDocument(IndexView classes) {
+        this.classes = classes;
+    }
+
     @Override
     public void filterOpenAPI(OpenAPI document) {
         if (document.getPaths() == null) {
             return;
         }
+        describeAnswers(document.getComponents().getSchemas());
         document.getPaths().getPathItems().forEach((path, item) -> {
             if (path.startsWith("/v1/")) {
                 item.getOperations().forEach((method, operation) -> complete(path, item, method, operation));
@@ -89,6 +117,12 @@ public final class OpenApiDocument implements OASFilter {
                 operation.getResponses().addAPIResponse(status, failure(status, description));
             }
         });
+        if (path.endsWith("/events")) {
+            MediaType page = operation.getResponses().getAPIResponse("200").getContent().getMediaType(JSON);
+            page.setSchema(listing(page.getSchema()));
+        }
+        // without keys the server lets in whoever is on its machine
+        operation.addSecurityRequirement(OASFactory.createSecurityRequirement());
         List<Parameter> parameters = operation.getParameters();
         if (parameters != null) {
             parameters.forEach(parameter -> parameter.setSchema(schema(path, parameter)));
@@ -104,7 +138,10 @@ public final class OpenApiDocument implements OASFilter {
     }
 
     private static APIResponse failure(String status, String description) {
-        APIResponse response = OASFactory.createAPIResponse().description(description).content(content("Error"));
+        APIResponse response = OASFactory.createAPIResponse().description(description);
+        if (!status.equals("414")) { // what cannot be read is answered before anything knows what it is
+            response.setContent(content("Error"));
+        }
         if (status.equals("429")) {
             response.addHeader("Retry-After", OASFactory.createHeader()
                 .description("seconds")
@@ -163,5 +200,91 @@ public final class OpenApiDocument implements OASFilter {
         return schema.addType(SchemaType.INTEGER)
             .minimum(BigDecimal.valueOf(minimum))
             .maximum(BigDecimal.valueOf(maximum));
+    }
+
+    /** A page of what a schema of an array has. */
+    private static Schema listing(Schema array) {
+        return OASFactory.createSchema()
+            .addType(SchemaType.OBJECT)
+            .addProperty("object", OASFactory.createSchema().addType(SchemaType.STRING).addEnumeration("list"))
+            .addProperty("data", array)
+            .addProperty("has_more", OASFactory.createSchema().addType(SchemaType.BOOLEAN))
+            .addProperty("first_id", orNull(OASFactory.createSchema().addType(SchemaType.STRING)))
+            .addProperty("last_id", orNull(OASFactory.createSchema().addType(SchemaType.STRING)))
+            .required(List.of("object", "data", "has_more", "first_id", "last_id"));
+    }
+
+    /** What the records behind the schemas say and the generator does not read: which members are always there, and which may be null. */
+    private void describeAnswers(Map<String, Schema> schemas) {
+        for (ClassInfo type : classes.getKnownClasses()) {
+            if (!type.isRecord() || !type.name().packagePrefix().equals(PACKAGE)) {
+                continue;
+            }
+            // of a generic record there is one schema for each use of it
+            Pattern names = Pattern.compile(Pattern.quote(schemaName(type)) + "\\d*");
+            schemas.forEach((name, schema) -> {
+                if (names.matcher(name).matches() && schema.getProperties() != null) {
+                    describe(type, schema);
+                }
+            });
+        }
+    }
+
+    private static String schemaName(ClassInfo type) {
+        AnnotationInstance annotation = type.declaredAnnotation(SCHEMA);
+        return annotation == null || annotation.value("name") == null
+                ? type.simpleName()
+                : annotation.value("name").asString();
+    }
+
+    private static void describe(ClassInfo type, Schema schema) {
+        boolean sparse = leavesOut(type.declaredAnnotation(INCLUDE));
+        for (RecordComponentInfo component : type.recordComponents()) {
+            FieldInfo field = type.field(component.name());
+            AnnotationInstance named = field.annotation(PROPERTY);
+            String name = named == null || named.value() == null
+                    ? PropertyNamingStrategies.SnakeCaseStrategy.INSTANCE.translate(field.name())
+                    : named.value().asString();
+            Schema property = schema.getProperties().get(name);
+            if (property == null) {
+                continue; // it is written under another one
+            }
+            boolean optional = sparse || leavesOut(field.annotation(INCLUDE));
+            if (!optional) {
+                schema.addRequired(name);
+            }
+            schema.addProperty(name, optional ? within(property, field.type()) : nullable(property, field.type()));
+        }
+    }
+
+    private static boolean leavesOut(@Nullable AnnotationInstance include) {
+        return include != null && include.value() != null && include.value().asEnum().startsWith("NON_");
+    }
+
+    private static Schema nullable(Schema schema, Type type) {
+        Schema inside = within(schema, type);
+        return type.hasAnnotation(NULLABLE) ? orNull(inside) : inside;
+    }
+
+    /** The same for elements of lists and values of maps. */
+    private static Schema within(Schema schema, Type type) {
+        if (type.kind() == Type.Kind.PARAMETERIZED_TYPE) {
+            Type element = type.asParameterizedType().arguments().getLast();
+            if (schema.getItems() != null) {
+                schema.setItems(nullable(schema.getItems(), element));
+            } else if (schema.getAdditionalPropertiesSchema() != null) {
+                schema.setAdditionalPropertiesSchema(nullable(schema.getAdditionalPropertiesSchema(), element));
+            }
+        }
+        return schema;
+    }
+
+    private static Schema orNull(Schema schema) {
+        if (schema.getRef() != null) {
+            return OASFactory.createSchema()
+                .addAnyOf(schema)
+                .addAnyOf(OASFactory.createSchema().addType(SchemaType.NULL));
+        }
+        return schema.getType() == null ? schema : schema.addType(SchemaType.NULL);
     }
 }

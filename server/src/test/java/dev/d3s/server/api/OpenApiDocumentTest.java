@@ -75,6 +75,47 @@ class OpenApiDocumentTest {
         assertThat(dangling).isEmpty();
     }
 
+    private static List<String> types(JsonNode schema) {
+        List<String> types = new ArrayList<>();
+        JsonNode type = schema.path("type");
+        if (type.isTextual()) {
+            types.add(type.textValue());
+        }
+        type.forEach(each -> types.add(each.textValue()));
+        return types;
+    }
+
+    @Test
+    void shouldSayWhatIsAlwaysThereAndWhatMayBeNull() throws Exception {
+        JsonNode schemas = document().at("/components/schemas");
+        JsonNode job = schemas.path("FineTuningJob");
+        List<String> required = new ArrayList<>();
+        job.path("required").forEach(name -> required.add(name.textValue()));
+        assertThat(required).contains("id", "error", "finished_at", "fine_tuned_model", "seed", "status")
+            .doesNotHaveDuplicates();
+        assertThat(types(job.at("/properties/finished_at"))).containsExactlyInAnyOrder("integer", "null");
+        assertThat(types(job.at("/properties/id"))).containsExactly("string");
+        assertThat(job.at("/properties/error/anyOf/0/$ref").asText()).endsWith("/FineTuningJobError");
+        assertThat(types(job.at("/properties/error/anyOf/1"))).containsExactly("null");
+        JsonNode choice = schemas.path("CompletionChoice");
+        assertThat(choice.path("required").toString()).contains("\"logprobs\"").doesNotContain("token_ids");
+        assertThat(types(choice.at("/properties/token_ids"))).containsExactly("array");
+        assertThat(types(schemas.at("/CompletionLogprobs/properties/token_logprobs/items")))
+            .containsExactlyInAnyOrder("number", "null");
+        assertThat(types(schemas.at("/ErrorDetails/properties/param"))).containsExactlyInAnyOrder("string", "null");
+    }
+
+    @Test
+    void shouldDocumentPagesOfEvents() throws Exception {
+        JsonNode document = document();
+        for (String path : List.of("/v1/fine_tuning/jobs/{id}/events", "/v1/models/{id}/events")) {
+            JsonNode content = document.path("paths").path(path).at("/get/responses/200/content");
+            JsonNode page = content.path("application/json").path("schema");
+            assertThat(types(page)).containsExactly("object");
+            assertThat(page.at("/properties/data/items/$ref")).isEqualTo(content.at("/text~1event-stream/schema/$ref"));
+        }
+    }
+
     private static ObjectNode job(String type) {
         String file = JobsResourceTest.upload("{\"prompt\": \"1+1=\", \"completion\": \"2\", \"answer\": \"2\"}\n");
         ObjectNode job = JSON.createObjectNode()
