@@ -1,6 +1,7 @@
 package dev.d3s.server.api;
 
 import java.math.BigDecimal;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,7 +20,6 @@ import org.eclipse.microprofile.openapi.models.media.Schema.SchemaType;
 import org.eclipse.microprofile.openapi.models.parameters.Parameter;
 import org.eclipse.microprofile.openapi.models.parameters.RequestBody;
 import org.eclipse.microprofile.openapi.models.responses.APIResponse;
-
 import org.jboss.jandex.AnnotationInstance;
 import org.jboss.jandex.ClassInfo;
 import org.jboss.jandex.DotName;
@@ -37,7 +37,8 @@ import io.quarkus.smallrye.openapi.OpenApiFilter;
 
 /**
  * Completes the OpenAPI document with what holds for every operation, or is too long for annotations: the statuses of failures, the
- * bounds of parameters, and the schemas of requests, which are in {@code META-INF/openapi.yaml}. Runs during the build.
+ * bounds of parameters, and the schemas of requests, which are in {@code META-INF/openapi.yaml}. Runs during the build, and
+ * twice over one document.
  */
 @OpenApiFilter(stages = OpenApiFilter.RunStage.BUILD)
 public final class OpenApiDocument implements OASFilter {
@@ -119,10 +120,14 @@ public final class OpenApiDocument implements OASFilter {
         });
         if (path.endsWith("/events")) {
             MediaType page = operation.getResponses().getAPIResponse("200").getContent().getMediaType(JSON);
-            page.setSchema(listing(page.getSchema()));
+            if (page.getSchema().getType().contains(SchemaType.ARRAY)) {
+                page.setSchema(listing(page.getSchema()));
+            }
         }
-        // without keys the server lets in whoever is on its machine
-        operation.addSecurityRequirement(OASFactory.createSecurityRequirement());
+        if (operation.getSecurity() != null && operation.getSecurity().size() == 1) {
+            // without keys the server lets in whoever is on its machine
+            operation.addSecurityRequirement(OASFactory.createSecurityRequirement());
+        }
         List<Parameter> parameters = operation.getParameters();
         if (parameters != null) {
             parameters.forEach(parameter -> parameter.setSchema(schema(path, parameter)));
@@ -239,6 +244,7 @@ public final class OpenApiDocument implements OASFilter {
 
     private static void describe(ClassInfo type, Schema schema) {
         boolean sparse = leavesOut(type.declaredAnnotation(INCLUDE));
+        List<String> required = new ArrayList<>();
         for (RecordComponentInfo component : type.recordComponents()) {
             FieldInfo field = type.field(component.name());
             AnnotationInstance named = field.annotation(PROPERTY);
@@ -251,10 +257,11 @@ public final class OpenApiDocument implements OASFilter {
             }
             boolean optional = sparse || leavesOut(field.annotation(INCLUDE));
             if (!optional) {
-                schema.addRequired(name);
+                required.add(name);
             }
             schema.addProperty(name, optional ? within(property, field.type()) : nullable(property, field.type()));
         }
+        schema.setRequired(required.isEmpty() ? null : required);
     }
 
     private static boolean leavesOut(@Nullable AnnotationInstance include) {
@@ -285,6 +292,8 @@ public final class OpenApiDocument implements OASFilter {
                 .addAnyOf(schema)
                 .addAnyOf(OASFactory.createSchema().addType(SchemaType.NULL));
         }
-        return schema.getType() == null ? schema : schema.addType(SchemaType.NULL);
+        return schema.getType() == null || schema.getType().contains(SchemaType.NULL)
+                ? schema
+                : schema.addType(SchemaType.NULL);
     }
 }
