@@ -71,6 +71,6 @@ record CollectedLibraries(Path directory, String target, String flavor, String v
     }
 
     Path tokenizers() {
-        return directory.resolve("tokenizers");
+        return directory.resolve("tokenizers").resolve(System.mapLibraryName("tokenizers"));
     }
 }

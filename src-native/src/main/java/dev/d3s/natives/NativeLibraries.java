@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param cache where unpacked libraries are kept
  * @param libtorch its directory, or {@code null} for the one in the jar
  * @param onnxRuntime likewise
- * @param tokenizers likewise
+ * @param tokenizers its file, or {@code null} likewise
  * @param version of libtorch in that directory, or {@code null} when the environment says it
  * @param flavor likewise
  */
@@ -115,7 +115,7 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
             }
         }
         Path onnxRuntime = directory(environment, "ONNXRUNTIME_LIBRARY_PATH", System.mapLibraryName("onnxruntime"));
-        Path tokenizers = directory(environment, "RUST_LIBRARY_PATH", System.mapLibraryName("tokenizers"));
+        Path tokenizers = tokenizers(environment);
         CollectedLibraries collected = collected(environment, platform, beside);
         if (collected != null) {
             boolean given = libtorch != null;
@@ -159,6 +159,21 @@ public record NativeLibraries(Path cache, @Nullable Path libtorch, @Nullable Pat
             return CollectedLibraries.open(directory, platform);
         }
         return beside != null && Files.isDirectory(beside) ? CollectedLibraries.open(beside, platform) : null;
+    }
+
+    /** The file itself: DJL falls over a directory. */
+    private static @Nullable Path tokenizers(Map<String, String> environment) {
+        String value = environment.get("RUST_LIBRARY_PATH");
+        if (value == null || value.isBlank()) {
+            return null;
+        }
+        Path file = Path.of(value);
+        String name = System.mapLibraryName("tokenizers");
+        if (!file.endsWith(name) || !Files.isRegularFile(file)) {
+            throw new IllegalStateException("RUST_LIBRARY_PATH is " + value + ", which is no file " + name
+                    + ": name the file itself, or unset it to use another");
+        }
+        return file;
     }
 
     private static @Nullable Path directory(Map<String, String> environment, String variable, String library) {

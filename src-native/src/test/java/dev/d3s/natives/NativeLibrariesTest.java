@@ -42,7 +42,7 @@ class NativeLibrariesTest {
     void shouldUseACollectionBeforeTheJars() throws IOException {
         Path natives = collection("linux-x86_64", "torch/libtorch.so", "onnxruntime/libonnxruntime.so");
         NativeLibraries expected = new NativeLibraries(directory, natives.resolve("torch"),
-                natives.resolve("onnxruntime"), natives.resolve("tokenizers"), "2.7.1", "cpu");
+                natives.resolve("onnxruntime"), natives.resolve("tokenizers/libtokenizers.so"), "2.7.1", "cpu");
         assertThat(NativeLibraries.locate(directory, Map.of("D3S_NATIVES", natives.toString()), "linux-x86_64", true,
                 true, null))
             .isEqualTo(expected);
@@ -89,6 +89,18 @@ class NativeLibrariesTest {
                 true, true, null))
             .isInstanceOf(IllegalStateException.class)
             .hasMessageContaining("D3S_NATIVES is /nowhere, which is no directory");
+    }
+
+    @Test
+    void shouldWantTheFileOfTheTokenizers() throws IOException {
+        assertThatThrownBy(() -> NativeLibraries.locate(directory, Map.of("RUST_LIBRARY_PATH", directory.toString()),
+                "linux-x86_64", true, true, null))
+            .isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("which is no file libtokenizers.so");
+        Path file = Files.createFile(directory.resolve("libtokenizers.so"));
+        assertThat(NativeLibraries.locate(directory, Map.of("RUST_LIBRARY_PATH", file.toString()), "linux-x86_64",
+                true, true, null)
+            .tokenizers()).isEqualTo(file);
     }
 
     private Path collection(String target, String... files) throws IOException {

@@ -40,11 +40,8 @@ final class CallCheck {
         List<Finding> findings = new ArrayList<>();
         for (ClassPath.Jar jar : jars) {
             Set<String> subjects = new TreeSet<>();
-            for (String name : jar.classes()) {
-                ClassModel model = path.find(name);
-                if (model != null) {
-                    calls(model).forEach(call -> subjects.add(outer(name) + " " + call));
-                }
+            for (ClassModel model : path.written(jar)) {
+                calls(model).forEach(call -> subjects.add(outer(model.thisClass().asInternalName()) + " " + call));
             }
             for (String subject : subjects) {
                 if (!reviewed.has("call", subject)) {

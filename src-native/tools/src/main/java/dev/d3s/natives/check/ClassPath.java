@@ -4,6 +4,7 @@ import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.classfile.Attributes;
 import java.lang.classfile.ClassFile;
 import java.lang.classfile.ClassModel;
 import java.nio.file.Files;
@@ -106,6 +107,22 @@ final class ClassPath implements AutoCloseable {
 
     List<Jar> jars() {
         return jars;
+    }
+
+    /**
+     * Classes of a jar that somebody wrote. Quarkus puts classes that it generates, and those of others that it changes, into
+     * the same jar as ours; what it generates has no source file.
+     */
+    List<ClassModel> written(Jar jar) {
+        boolean ours = ResourceCheck.isOurs(jar);
+        List<ClassModel> written = new ArrayList<>();
+        for (String name : jar.classes()) {
+            ClassModel model = !ours || name.startsWith("dev/d3s/") ? find(name) : null;
+            if (model != null && (!ours || model.findAttribute(Attributes.sourceFile()).isPresent())) {
+                written.add(model);
+            }
+        }
+        return written;
     }
 
     /** Whether a class is in a jar or in the JDK. */

@@ -27,10 +27,10 @@ final class ForeignCheck {
             Reviewed reviewed) {
         List<Finding> findings = new ArrayList<>();
         for (ClassPath.Jar jar : jars) {
-            for (String name : jar.classes()) {
-                ClassModel model = path.find(name);
-                if (model != null && makesCalls(model) && !reviewed.has("foreign", Names.source(name))) {
-                    findings.addAll(check(Names.source(name), signatures(model), metadata));
+            for (ClassModel model : path.written(jar)) {
+                String name = Names.source(model.thisClass().asInternalName());
+                if (makesCalls(model) && !reviewed.has("foreign", name)) {
+                    findings.addAll(check(name, signatures(model), metadata));
                 }
             }
         }

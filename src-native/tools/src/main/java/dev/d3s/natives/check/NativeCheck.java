@@ -68,6 +68,7 @@ public final class NativeCheck {
                 }
             }
             findings.addAll(ResourceCheck.check(path, metadata, jars, reviewed));
+            findings.addAll(LinkCheck.check(path, jars, reviewed));
             findings.addAll(CallCheck.check(path, jars, reviewed));
             findings.addAll(ForeignCheck.check(path, metadata, jars, reviewed));
             findings.addAll(new StartCheck(path, arguments, metadata.properties()).check(jars, reviewed));

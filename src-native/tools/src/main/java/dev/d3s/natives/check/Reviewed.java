@@ -11,7 +11,7 @@ import java.util.Set;
  *
  * <p>
  * Kinds: {@code answerable} (jars, by the beginning of their names, whose calls and native libraries are looked at; all others
- * come with an extension of Quarkus or are one), {@code service}, {@code library}, {@code jni}, {@code resource},
+ * come with an extension of Quarkus or are one), {@code service}, {@code link}, {@code library}, {@code jni}, {@code resource},
  * {@code call}, {@code foreign}, {@code start} and {@code recorded}.
  */
 final class Reviewed {
@@ -28,7 +28,8 @@ final class Reviewed {
         }
     }
 
-    private static final Set<String> KINDS = Set.of("answerable", "service", "library", "jni", "resource", "call",
+    private static final Set<String> KINDS = Set.of("answerable", "service", "link", "library", "jni", "resource",
+            "call",
             "foreign", "start", "recorded");
 
     /** How a reason begins that is looked at again where Quarkus' own metadata is there. */
@@ -86,7 +87,7 @@ final class Reviewed {
     /** What was never asked for. */
     List<Finding> unused() {
         return entries.stream()
-            .filter(entry -> !used.contains(entry))
+            .filter(entry -> !used.contains(entry) && !(complete && entry.reason().startsWith(BY_QUARKUS)))
             .map(entry -> new Finding(Finding.Kind.LIST, entry.kind() + " " + entry.subject(),
                     "nothing needs this line of the reviewed list any more: delete it"))
             .toList();

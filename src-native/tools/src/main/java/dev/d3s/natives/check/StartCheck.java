@@ -53,9 +53,9 @@ final class StartCheck {
             if (!ResourceCheck.isOurs(jar)) {
                 continue;
             }
-            for (String name : jar.classes()) {
-                ClassModel model = path.find(name);
-                if (model == null || startsAtRunTime(name)) {
+            for (ClassModel model : path.written(jar)) {
+                String name = model.thisClass().asInternalName();
+                if (startsAtRunTime(name)) {
                     continue;
                 }
                 for (MethodModel method : model.methods()) {

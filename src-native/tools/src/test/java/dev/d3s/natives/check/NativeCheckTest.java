@@ -97,6 +97,18 @@ class NativeCheckTest {
     }
 
     @Test
+    void shouldFindClassesThatAreInNoJar() throws IOException {
+        add("Early");
+        put("META-INF/native-image/org.example/sample/native-image.properties",
+                "Args = --initialize-at-run-time=dev.d3s.natives.check.Samples\n");
+        assertThat(findings(OURS)).singleElement()
+            .asString()
+            .startsWith("link: dev.d3s.natives.check.Samples$Early dev.d3s.natives.check.Samples$Clock: ");
+        add("Clock");
+        assertThat(findings(OURS)).isEmpty();
+    }
+
+    @Test
     void shouldWantOurFiles() throws IOException {
         put("prompts/system.txt", "Be brief.");
         assertThat(findings(OURS)).singleElement()
