@@ -16,6 +16,7 @@ import java.util.Map;
  */
 final class ForeignCheck {
     private static final String FOREIGN = "java/lang/foreign/";
+    private static final String SHARED_ARENAS = "-H:+SharedArenaSupport";
     private static final Map<String, String> LAYOUTS = Map.ofEntries(Map.entry("JAVA_BOOLEAN", "jboolean"),
             Map.entry("JAVA_BYTE", "jbyte"), Map.entry("JAVA_CHAR", "jchar"), Map.entry("JAVA_SHORT", "jshort"),
             Map.entry("JAVA_INT", "jint"), Map.entry("JAVA_LONG", "jlong"), Map.entry("JAVA_FLOAT", "jfloat"),
@@ -31,6 +32,25 @@ final class ForeignCheck {
                 String name = Names.source(model.thisClass().asInternalName());
                 if (makesCalls(model) && !reviewed.has("foreign", name)) {
                     findings.addAll(check(name, signatures(model), metadata));
+                }
+            }
+        }
+        return findings;
+    }
+
+    /** Memory that threads share takes an argument of the builder. */
+    static List<Finding> checkArenas(ClassPath path, BuildArguments arguments, String properties,
+            List<ClassPath.Jar> jars) {
+        if (properties.contains(SHARED_ARENAS) || arguments.has(SHARED_ARENAS)) {
+            return List.of();
+        }
+        List<Finding> findings = new ArrayList<>();
+        for (ClassPath.Jar jar : jars) {
+            for (ClassModel model : path.written(jar)) {
+                if (calls(model, FOREIGN + "Arena", "ofShared")) {
+                    findings.add(new Finding(Finding.Kind.ARGUMENT, Names.source(model.thisClass().asInternalName()),
+                            "it shares memory between threads (Arena.ofShared): add " + SHARED_ARENAS
+                                    + " to the builder's arguments"));
                 }
             }
         }
@@ -59,13 +79,16 @@ final class ForeignCheck {
     }
 
     private static boolean makesCalls(ClassModel model) {
+        return calls(model, FOREIGN + "Linker", "downcallHandle") || calls(model, FOREIGN + "Linker", "upcallStub");
+    }
+
+    private static boolean calls(ClassModel model, String owner, String name) {
         return model.methods()
             .stream()
             .flatMap(method -> method.code().stream())
             .flatMap(code -> code.elementStream())
             .anyMatch(element -> element instanceof InvokeInstruction call
-                    && call.owner().asInternalName().equals(FOREIGN + "Linker")
-                    && (call.name().equalsString("downcallHandle") || call.name().equalsString("upcallStub")));
+                    && call.owner().asInternalName().equals(owner) && call.name().equalsString(name));
     }
 
     /** Each as {@code jint(jlong,jlong)}; an empty one where there are options or other layouts. */

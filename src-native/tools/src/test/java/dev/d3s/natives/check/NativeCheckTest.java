@@ -143,6 +143,17 @@ class NativeCheckTest {
     }
 
     @Test
+    void shouldWantTheArgumentForSharedMemory() throws IOException {
+        add("Sharing");
+        assertThat(findings(OURS)).singleElement()
+            .asString()
+            .startsWith("argument: dev.d3s.natives.check.Samples$Sharing: ");
+        put("META-INF/native-image/org.example/sample/native-image.properties",
+                "Args = -H:+UnlockExperimentalVMOptions -H:+SharedArenaSupport\n");
+        assertThat(findings(OURS)).isEmpty();
+    }
+
+    @Test
     void shouldFindWhatAStaticInitializerAsksOfTheMachine() throws IOException {
         add("Early");
         add("Clock");

@@ -1,5 +1,6 @@
 package dev.d3s.natives.check;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
@@ -58,6 +59,15 @@ final class Samples {
             return Linker.nativeLinker()
                 .downcallHandle(
                         FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_LONG));
+        }
+    }
+
+    /** Has memory that threads share. */
+    static final class Sharing {
+        private Sharing() {}
+
+        static Arena arena() {
+            return Arena.ofShared();
         }
     }
 
