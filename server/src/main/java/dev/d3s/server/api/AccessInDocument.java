@@ -44,7 +44,9 @@ public final class AccessInDocument implements OASFilter {
     }
 
     private static void protect(Operation operation) {
-        operation.setSecurity(List.of(OASFactory.createSecurityRequirement().addScheme(SCHEME, List.of())));
+        // or nothing: without keys the server lets in whoever is on its machine
+        operation.setSecurity(List.of(OASFactory.createSecurityRequirement().addScheme(SCHEME, List.of()),
+                OASFactory.createSecurityRequirement()));
         APIResponses responses = operation.getResponses() == null
                 ? OASFactory.createAPIResponses()
                 : operation.getResponses();

@@ -124,10 +124,6 @@ public final class OpenApiDocument implements OASFilter {
                 page.setSchema(listing(page.getSchema()));
             }
         }
-        if (operation.getSecurity() != null && operation.getSecurity().size() == 1) {
-            // without keys the server lets in whoever is on its machine
-            operation.addSecurityRequirement(OASFactory.createSecurityRequirement());
-        }
         List<Parameter> parameters = operation.getParameters();
         if (parameters != null) {
             parameters.forEach(parameter -> parameter.setSchema(schema(path, parameter)));

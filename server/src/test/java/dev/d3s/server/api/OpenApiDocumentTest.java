@@ -60,6 +60,9 @@ class OpenApiDocumentTest {
                         .isEqualTo("#/components/schemas/Error");
                 }
                 assertThat(operation.getValue().path("summary").asText()).as(where).isNotEmpty();
+                assertThat(operation.getValue().path("security")).as(where + ": with a key, or without")
+                    .extracting(JsonNode::toString)
+                    .containsExactly("{\"bearer\":[]}", "{}");
                 if (operation.getValue().has("requestBody")) {
                     assertThat(responses.has("413") && responses.has("415")).as(where).isTrue();
                 }
