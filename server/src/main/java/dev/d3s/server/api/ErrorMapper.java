@@ -13,6 +13,7 @@ import jakarta.ws.rs.core.UriInfo;
 
 import org.jboss.logging.Logger;
 import org.jboss.resteasy.reactive.server.ServerExceptionMapper;
+import org.jboss.resteasy.reactive.server.core.multipart.MultipartParser;
 
 import dev.d3s.server.access.ForbiddenException;
 import dev.d3s.server.access.UnauthorizedException;
@@ -30,6 +31,8 @@ final class ErrorMapper {
     private static final Logger LOG = Logger.getLogger(ErrorMapper.class);
     /** Unofficial, and what logs of web servers show for it. */
     private static final int CLIENT_CLOSED = 499;
+    /** What the parser of uploads says, also of content that came to its end. */
+    private static final String NO_LAST_BOUNDARY = "Connection terminated parsing multipart request";
 
     @ServerExceptionMapper
     public Response failure(D3sException e) {
@@ -92,6 +95,18 @@ final class ErrorMapper {
         return response(status, ErrorObject.of(type(status), null, message));
     }
 
+    @ServerExceptionMapper
+    public Response failure(MultipartParser.MalformedMessageException e) {
+        return malformed(e);
+    }
+
+    private static Response malformed(Exception e) {
+        LOG.debug("An upload is malformed.", e);
+        return response(400, ErrorObject.of("invalid_request_error", "invalid_multipart",
+                "The content is not multipart/form-data: each part begins with the boundary that Content-Type names, "
+                        + "headers of its own and an empty line, and the boundary with -- is the end."));
+    }
+
     /** Nobody hears this answer: the client closed its connection, which is its good right. */
     @ServerExceptionMapper
     public Response failure(CancellationException e) {
@@ -106,8 +121,13 @@ final class ErrorMapper {
 
     @ServerExceptionMapper
     public Response failure(Throwable e) {
-        if (e instanceof IOException && ClientGone.now()) {
-            return gone(e);
+        if (e instanceof IOException io) {
+            if (ClientGone.now()) {
+                return gone(io);
+            }
+            if (NO_LAST_BOUNDARY.equals(io.getMessage())) {
+                return malformed(io);
+            }
         }
         LOG.error("A request failed unexpectedly.", e);
         return response(500, ErrorObject.of("server_error", "internal_error",

@@ -136,6 +136,17 @@ class HostileRequestsTest {
     }
 
     @Test
+    void shouldRefuseUploadsThatAreNoMultipart() throws Exception {
+        String part = "--b\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nfine-tune\r\n--b--\r\n";
+        for (String body : List.of("--b\r\n3.5e-167--b--\r\n", "--b\r\nno header\r\n\r\n--b--\r\n",
+                part.replace("\r\n\r\n", ": "), "{}", "", "--b--\r\n", part)) {
+            String answer = raw("POST /v1/files HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: "
+                    + "multipart/form-data; boundary=b\r\nContent-Length: " + body.length() + "\r\n\r\n" + body);
+            assertThat(answer).as(body).startsWith("HTTP/1.1 400").contains("invalid_request_error");
+        }
+    }
+
+    @Test
     void shouldSurviveAClientThatSendsLessThanItSays() throws Exception {
         try (Socket socket = new Socket(base.getHost(), base.getPort())) {
             socket.getOutputStream()
