@@ -20,10 +20,9 @@ final class CheckpointSchedule {
     }
 
     boolean due(int completedSteps) {
-        boolean bySteps = settings.interval() > 0 && completedSteps % settings.interval() == 0;
         boolean byTime = settings.minutes() > 0
                 && nanoTime.getAsLong() - last >= settings.minutes() * NANOSECONDS_PER_MINUTE;
-        return bySteps || byTime || completedSteps == totalSteps;
+        return byTime || StepInterval.due(settings.interval(), completedSteps, totalSteps);
     }
 
     /** One was written just now. */

@@ -26,7 +26,7 @@ public record CheckpointSettings(int interval, double minutes, int keepLast, Str
 
     /** How many are still due when so many steps are done, if the others take so many seconds. */
     double dueAfter(int completedSteps, int totalSteps, double seconds) {
-        int bySteps = EvaluationSettings.occurrences(interval, completedSteps, totalSteps);
+        int bySteps = StepInterval.dueAfter(interval, completedSteps, totalSteps);
         return minutes > 0 ? Math.max(bySteps, seconds / (60 * minutes)) : bySteps;
     }
 }

@@ -18,21 +18,11 @@ public record EvaluationSettings(int interval, int samples, SampledSettings samp
 
     /** Whether one belongs at the end of this step. */
     boolean due(int step, int totalSteps) {
-        return step == totalSteps - 1 || (interval > 0 && (step + 1) % interval == 0);
+        return StepInterval.due(interval, step + 1, totalSteps);
     }
 
     /** How many are still due when so many steps are done. */
     int dueAfter(int completedSteps, int totalSteps) {
-        return occurrences(interval, completedSteps, totalSteps);
-    }
-
-    /** Steps after those that are done which are a multiple of the interval, or the last. */
-    static int occurrences(int interval, int completedSteps, int totalSteps) {
-        if (completedSteps >= totalSteps) {
-            return 0;
-        }
-        return interval == 0
-                ? 1
-                : totalSteps / interval - completedSteps / interval + (totalSteps % interval == 0 ? 0 : 1);
+        return StepInterval.dueAfter(interval, completedSteps, totalSteps);
     }
 }

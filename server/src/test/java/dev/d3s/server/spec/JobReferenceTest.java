@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -22,8 +21,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.d3s.server.job.TestServer;
 import dev.d3s.server.plugin.PluginRegistry;
 import dev.d3s.server.request.Section;
-import dev.d3s.server.spec.DatasetChecks.DatasetReport;
-import dev.d3s.server.spec.DatasetChecks.DatasetUse;
 import dev.d3s.server.training.ObjectiveSettings;
 
 /** Holds the reference of a job's members in README.md, and the example jobs, to the reader of jobs. */
@@ -34,38 +31,10 @@ class JobReferenceTest {
     private static final String SUPERVISED = "\n### A supervised job\n";
     private static final String END = "\n### Presets\n";
 
-    /** Whatever an id names exists. */
-    private static final class Everything implements References {
-        @Override
-        public Optional<Path> model(String id) {
-            return Optional.of(Path.of(id));
-        }
-
-        @Override
-        public List<String> modelIds() {
-            return List.of();
-        }
-
-        @Override
-        public List<String> modelProblems(Path directory) {
-            return List.of();
-        }
-
-        @Override
-        public Optional<Path> file(String id) {
-            return Optional.of(Path.of(id));
-        }
-
-        @Override
-        public DatasetReport dataset(Path file, DatasetUse use) {
-            return new DatasetReport(100, List.of());
-        }
-    }
-
     /** The built-in plugins only: what a person who reads the file has. */
     private static JobSpec read(JsonNode request) {
         try (PluginRegistry plugins = PluginRegistry.discover(null)) {
-            return new JobSpecReader(plugins, new Everything(), "d3s").read(request);
+            return new JobSpecReader(plugins, StoredReferences.INSTANCE, "d3s").read(request);
         }
     }
 
