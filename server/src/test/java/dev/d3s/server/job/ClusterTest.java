@@ -136,6 +136,20 @@ class ClusterTest {
         });
     }
 
+    private void awaitMessage(String job, String message) throws InterruptedException {
+        observer.jobs.follow(TestServer.CALLER, job, null, new Follower() {
+            @Override
+            public boolean event(JobEvent event) {
+                return !event.message().equals(message);
+            }
+
+            @Override
+            public boolean quiet() {
+                return true;
+            }
+        });
+    }
+
     /** Every file below a job's checkpoints, with when it was written and what is in it. */
     private Map<String, String> checkpointFiles(String job) throws IOException {
         Map<String, String> files = new TreeMap<>();
@@ -222,7 +236,8 @@ class ClusterTest {
 
         assertThat(paused.completedSteps()).isEqualTo(3);
         observer.jobs.resume(TestServer.CALLER, job);
-        observer.await(job, JobStatus.RUNNING);
+        // "running" is written before the run has read its checkpoint
+        awaitMessage(job, "The job goes on after step 3.");
         observer.jobs.cancel(TestServer.CALLER, job);
         observer.await(job, JobStatus.CANCELLED);
         assertThat(messages(job)).containsSubsequence("The job will pause after a checkpoint.",
