@@ -39,11 +39,12 @@ class ArchitectureTest {
                             "evaluation", "model", "plugin", "rollout", "selection", "config", "access")), //
             Map.entry("tracking", Set.of("job", "spec", "event", "store", "request", "config")), //
             Map.entry("job",
-                    Set.of("spec", "registry", "file", "webhook", "event", "access", "store", "request", "config",
+                    Set.of("spec", "registry", "file", "webhook", "event", "share", "access", "store", "request",
+                            "config",
                             "training", "planning", "rollout", "plugin", "selection")), //
             Map.entry("eval",
-                    Set.of("spec", "registry", "file", "webhook", "access", "store", "request", "config", "training",
-                            "evaluation", "plugin")), //
+                    Set.of("spec", "registry", "file", "webhook", "share", "access", "store", "request", "config",
+                            "training", "evaluation", "plugin")), //
             Map.entry("grader", Set.of("spec", "access", "request", "training", "plugin")), //
             Map.entry("spec",
                     Set.of("registry", "file", "access", "request", "training", "planning", "policy", "evaluation",
@@ -52,6 +53,7 @@ class ArchitectureTest {
             Map.entry("file", Set.of("access", "store", "request", "config")), //
             Map.entry("webhook", Set.of("store", "config")), //
             Map.entry("event", Set.of("store", "request")), //
+            Map.entry("share", Set.of("store", "config")), //
             Map.entry("access", Set.of("store", "request", "config")), //
             Map.entry("store", Set.of("config")), //
             Map.entry("request", Set.of()), //

@@ -133,6 +133,9 @@ public interface D3sConfig {
         /** Bytes of an organization's files and checkpoints, with a unit: {@code 500G,acme:2T}; no limit when absent. */
         Optional<List<String>> disk();
 
+        /** Evaluations of an organization that may wait: {@code 100} for each, {@code 100,acme:500} with another for one; no limit when absent. */
+        Optional<List<String>> queuedEvals();
+
         /** Jobs of an organization that may wait: {@code 100} for each, {@code 100,acme:500} with another for one; no limit when absent. */
         Optional<List<String>> queuedJobs();
 
@@ -312,6 +315,8 @@ public interface D3sConfig {
                 () -> new QueueSettings(jobs().concurrent(), jobs().halfLife(),
                         check.part(() -> OrganizationLimit.of("d3s.limits.queued-jobs",
                                 limits().queuedJobs()), OrganizationLimit.NONE),
+                        check.part(() -> OrganizationLimit.of("d3s.limits.queued-evals",
+                                limits().queuedEvals()), OrganizationLimit.NONE),
                         check.part(() -> OrganizationLimit.of("d3s.limits.running-jobs",
                                 limits().runningJobs()), OrganizationLimit.NONE),
                         check.part(() -> OrganizationLimit.of("d3s.limits.tokens-a-day",

@@ -51,6 +51,11 @@ final class EvalRun implements EvaluationObserver {
         return eval;
     }
 
+    @Override
+    public String toString() {
+        return eval.id();
+    }
+
     /** Lets the run end within a moment. */
     void stop() {
         stopped = true;

@@ -15,6 +15,7 @@ import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.AuditStore;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.access.IdempotencyStore;
+import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.file.FileService;
 import dev.d3s.server.plugin.PluginRegistry;
@@ -22,6 +23,7 @@ import dev.d3s.server.registry.ModelCatalog;
 import dev.d3s.server.registry.ModelChecks;
 import dev.d3s.server.request.ConflictException;
 import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.LimitReachedException;
 import dev.d3s.server.request.NotFoundException;
 import dev.d3s.server.request.Page;
 import dev.d3s.server.spec.DatasetChecks;
@@ -45,13 +47,15 @@ public class EvalService implements AutoCloseable {
     private final PluginRegistry plugins;
     private final RequestChecks checks;
     private final EvalQueue queue;
+    private final QueueSettings limits;
 
     @Inject
-    EvalService(EvalStore store, EvalQueue queue, AuditStore audit, IdempotencyStore idempotency,
+    EvalService(EvalStore store, EvalQueue queue, QueueSettings limits, AuditStore audit, IdempotencyStore idempotency,
             Identifiers identifiers, ModelCatalog models, FileService files, PluginRegistry plugins,
             ModelChecks modelChecks, DatasetChecks datasetChecks) {
         this.store = store;
         this.queue = queue;
+        this.limits = limits;
         this.audit = audit;
         this.idempotency = idempotency;
         this.identifiers = identifiers;
@@ -75,6 +79,7 @@ public class EvalService implements AutoCloseable {
      *
      * @param request as in {@code POST /v1/evals}
      * @throws InvalidRequestException with every mistake
+     * @throws LimitReachedException when the caller's organization has too many evaluations waiting
      */
     public Eval create(Caller caller, JsonNode request) {
         return create(caller, request, null);
@@ -87,6 +92,7 @@ public class EvalService implements AutoCloseable {
         if (made.isPresent()) {
             return eval(caller.within(), made.get());
         }
+        requireRoom(caller.organization());
         EvalSpecReader.Read read = EvalSpecReader.of(plugins, checks, caller).read(request);
         String id = identifiers.next("eval");
         try {
@@ -100,6 +106,15 @@ public class EvalService implements AutoCloseable {
         }
         queue.wake();
         return eval(caller, id);
+    }
+
+    private void requireRoom(String organization) {
+        long limit = limits.queuedEvals().of(organization);
+        int waiting = limit == Long.MAX_VALUE ? 0 : store.waiting(organization);
+        if (waiting >= limit) {
+            throw new LimitReachedException("Organization " + organization + " has " + waiting
+                    + " evaluations waiting, of " + limit + " that may: wait until one has started, or cancel one.");
+        }
     }
 
     public Eval eval(Caller caller, String id) {

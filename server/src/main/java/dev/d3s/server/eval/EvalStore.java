@@ -3,7 +3,9 @@ package dev.d3s.server.eval;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -20,6 +22,9 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.d3s.server.eval.Eval.EvalError;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.share.FairShare;
+import dev.d3s.server.share.UsageStore;
+import dev.d3s.server.share.UsageStore.Use;
 import dev.d3s.server.spec.EvalSpec;
 import dev.d3s.server.spec.EvalSpecReader;
 import dev.d3s.server.store.Database;
@@ -39,12 +44,16 @@ final class EvalStore {
 
     private final Database database;
     private final WebhookOutbox outbox;
+    private final UsageStore usage;
+    private final FairShare share;
     private final EvalSpecReader specs;
 
     @Inject
-    EvalStore(Database database, WebhookOutbox outbox, PluginRegistry plugins) {
+    EvalStore(Database database, WebhookOutbox outbox, UsageStore usage, FairShare share, PluginRegistry plugins) {
         this.database = database;
         this.outbox = outbox;
+        this.usage = usage;
+        this.share = share;
         this.specs = EvalSpecReader.ofStored(plugins);
     }
 
@@ -91,6 +100,14 @@ final class EvalStore {
             .isEmpty();
     }
 
+    /** An organization's evaluations that wait. */
+    int waiting(String organization) {
+        return database
+            .one("select count(*) from eval where organization = ? and status = 'queued'", row -> row.getInt(1),
+                    organization)
+            .orElse(0);
+    }
+
     /**
      * What a server that is gone left running waits again: it goes on after the rows that are stored.
      *
@@ -113,25 +130,36 @@ final class EvalStore {
                 "update eval set status = 'queued', permit = null where status = 'running' and permit = ?", permit));
     }
 
+    /** Permits under which a server runs evaluations. */
+    List<String> permits(String server) {
+        return database.list("select permit from eval where status = 'running' and server = ? and permit is not null",
+                row -> row.getString(1), server);
+    }
+
     /**
-     * Begins a run of the oldest queued evaluation: it is running and its epoch one higher.
+     * Begins a run of the oldest queued evaluation of the organization whose turn it is: it is running and its epoch one higher.
      *
      * @param server that runs it
      * @param permit under which
+     * @param threads of that server's engine, which its organization is charged for
      */
-    Optional<Eval> claim(String server, String permit) {
+    Optional<Eval> claim(String server, String permit, int threads) {
         Optional<String> claimed = database.transaction(connection -> {
-            List<String> next = Database.list(connection,
-                    "select id from eval where status = 'queued' order by id limit 1" + database.forUpdate(),
-                    row -> row.getString(1));
-            if (next.isEmpty()) {
+            usage.begin(connection, Use.EVAL);
+            Map<String, String> oldest = new HashMap<>();
+            Database.list(connection,
+                    "select organization, min(id) as oldest from eval where status = 'queued' group by organization",
+                    row -> oldest.put(row.getString("organization"), row.getString("oldest")));
+            if (oldest.isEmpty()) {
                 return Optional.empty();
             }
+            long now = System.currentTimeMillis();
+            String next = oldest.get(share.order(now, oldest, usage.standing(connection, now)).getFirst());
             int rows = Database.execute(connection,
-                    "update eval set status = 'running', epoch = epoch + 1, server = ?, permit = ?, "
-                            + "started_at = coalesce(started_at, ?) where id = ? and status = 'queued'",
-                    server, permit, System.currentTimeMillis(), next.getFirst());
-            return rows == 0 ? Optional.empty() : Optional.of(next.getFirst());
+                    "update eval set status = 'running', epoch = epoch + 1, server = ?, permit = ?, threads = ?, "
+                            + "charged_at = ?, started_at = coalesce(started_at, ?) where id = ? and status = 'queued'",
+                    server, permit, threads, now, now, next);
+            return rows == 0 ? Optional.empty() : Optional.ofNullable(next);
         });
         return claimed.flatMap(this::eval);
     }
@@ -150,6 +178,7 @@ final class EvalStore {
                     results.toString(), run.id(), run.epoch()) == 0) {
                 return false;
             }
+            usage.charge(connection, Use.EVAL, run.id());
             for (int index = 0; index < rows.size(); index++) {
                 Database.execute(connection, "insert into eval_result (eval_id, row_index, content) values (?, ?, ?)",
                         run.id(), rows.get(index).index(), packed.get(index));
@@ -162,7 +191,7 @@ final class EvalStore {
     boolean end(Eval run, @Nullable EvalError error) {
         EvalStatus status = error == null ? EvalStatus.SUCCEEDED : EvalStatus.FAILED;
         return database.transaction(connection -> {
-            boolean changed = Database.execute(connection,
+            boolean changed = charged(connection, run) && Database.execute(connection,
                     "update eval set status = ?, finished_at = ?, error_code = ?, error_message = ?" + GUARD,
                     status.key(), System.currentTimeMillis(), error == null ? null : error.code(),
                     error == null ? null : error.message(), run.id(), run.epoch()) > 0;
@@ -183,14 +212,29 @@ final class EvalStore {
 
     /** Gives a run up so that another goes on with it. */
     boolean interrupt(Eval run) {
-        return database.transaction(connection -> Database.execute(connection,
-                "update eval set status = 'queued'" + GUARD, run.id(), run.epoch()) > 0);
+        return database.transaction(connection -> charged(connection, run) && Database.execute(connection,
+                "update eval set status = 'queued', permit = null" + GUARD, run.id(), run.epoch()) > 0);
+    }
+
+    /** @return false when the evaluation is no longer this run's */
+    private boolean charged(Connection connection, Eval run) throws SQLException {
+        if (Database.execute(connection, "update eval set epoch = epoch" + GUARD, run.id(), run.epoch()) == 0) {
+            return false;
+        }
+        usage.charge(connection, Use.EVAL, run.id());
+        return true;
     }
 
     /** @return whether it was in one of the expected states */
     boolean move(String id, Set<EvalStatus> from, EvalStatus to) {
         String in = from.stream().map(status -> "'" + status.key() + "'").collect(Collectors.joining(", "));
         return database.transaction(connection -> {
+            if (!Database
+                .list(connection, "select id from eval where id = ? and status = 'running'" + database.forUpdate(),
+                        row -> row.getString(1), id)
+                .isEmpty()) {
+                usage.charge(connection, Use.EVAL, id);
+            }
             boolean changed = Database.execute(connection,
                     "update eval set status = ?, finished_at = ? where id = ? and status in (" + in + ")", to.key(),
                     to.ended() ? System.currentTimeMillis() : null, id) > 0;

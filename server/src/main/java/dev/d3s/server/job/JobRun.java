@@ -88,6 +88,11 @@ final class JobRun implements TrainingObserver {
         return job;
     }
 
+    @Override
+    public String toString() {
+        return job.id();
+    }
+
     void stop(Stop reason) {
         stop.accumulateAndGet(reason,
                 (now, wish) -> now == null || (wish != null && wish.compareTo(now) > 0) ? wish : now);

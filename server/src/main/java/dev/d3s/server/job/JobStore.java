@@ -22,6 +22,7 @@ import dev.d3s.server.event.EventStore;
 import dev.d3s.server.event.JobEvent.Content;
 import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.job.Job.JobError;
+import dev.d3s.server.share.UsageStore;
 import dev.d3s.server.spec.Integration;
 import dev.d3s.server.spec.JobSpec;
 import dev.d3s.server.store.Database;
@@ -173,12 +174,10 @@ final class JobStore {
      */
     Optional<Job> claim(String server, String permit, Turns.Room room) {
         Optional<String> claimed = database.transaction(connection -> {
-            // one server after the other
-            Database.list(connection, "select id from queue_turn where id = 1" + database.forUpdate(),
-                    row -> row.getInt(1));
+            usage.begin(connection, UsageStore.Use.JOB);
             long now = System.currentTimeMillis();
             Turns.Decision decision = turns.next(now, waiting(connection), runs(connection, server),
-                    usage.used(connection, now), room);
+                    usage.standing(connection, now), room);
             for (Map.Entry<String, String> wait : decision.waits().entrySet()) {
                 tell(connection, wait.getKey(), wait.getValue(), now);
             }
@@ -210,9 +209,9 @@ final class JobStore {
 
     private static List<Turns.Running> runs(Connection connection, String server) throws SQLException {
         return Database.list(connection,
-                "select organization, server, threads, memory, charged_at from job where status = 'running'",
+                "select organization, server, threads, memory from job where status = 'running'",
                 row -> new Turns.Running(row.getString("organization"), server.equals(row.getString("server")),
-                        row.getInt("threads"), row.getLong("memory"), row.getLong("charged_at")));
+                        row.getInt("threads"), row.getLong("memory")));
     }
 
     /** Says why a job waits, once a day for the same reason. */
@@ -256,6 +255,12 @@ final class JobStore {
         return server == null
                 ? database.list(select, Owner::of)
                 : database.list(select + " and server = ?", Owner::of, server);
+    }
+
+    /** Permits under which a server runs jobs. */
+    List<String> permits(String server) {
+        return database.list("select permit from job where status = 'running' and server = ? and permit is not null",
+                row -> row.getString(1), server);
     }
 
     /** The run that lives under a permit, if there is one. */

@@ -1,5 +1,6 @@
 package dev.d3s.server.job;
 
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.Arrays;
 import java.util.List;
@@ -19,6 +20,7 @@ import dev.d3s.server.event.JobEvent.Content;
 import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.job.Job.JobError;
 import dev.d3s.server.rollout.RefreshMode;
+import dev.d3s.server.share.UsageStore;
 import dev.d3s.server.store.Database;
 import dev.d3s.server.training.Metric;
 import dev.d3s.server.training.StepReport;
@@ -100,7 +102,10 @@ final class RunRecord {
         // packed before the transaction, which keeps others from writing
         byte[] recorded = report.rollouts().isEmpty() ? null : RolloutStore.packed(report.rollouts());
         database.change(connection -> {
-            usage.charge(connection, job, trained == null ? null : trained.longValue());
+            charge(connection);
+            if (trained != null) {
+                chargeTokens(connection, trained.longValue());
+            }
             if (report.step() < 0) {
                 guarded(Database.execute(connection, guardedUpdate("epoch = epoch"), job, epoch));
             } else {
@@ -117,6 +122,19 @@ final class RunRecord {
             }
             events.append(connection, job, Level.INFO, Content.METRICS, text, data);
         });
+    }
+
+    private void charge(Connection connection) throws SQLException {
+        usage.charge(connection, UsageStore.Use.JOB, job);
+    }
+
+    /** @param trained tokens that the job has trained on by now; before they are in its row */
+    private void chargeTokens(Connection connection, long trained) throws SQLException {
+        record Before(String organization, long tokens) {}
+        for (Before before : Database.list(connection, "select organization, trained_tokens from job where id = ?",
+                row -> new Before(row.getString(1), row.getLong(2)), job)) {
+            usage.addTokens(connection, before.organization(), trained - before.tokens());
+        }
     }
 
     void checkpoint(Checkpoint checkpoint) {
@@ -202,7 +220,7 @@ final class RunRecord {
         arguments[values.length + 1] = epoch;
         database.change(connection -> {
             if (status != JobStatus.RUNNING) {
-                usage.charge(connection, job, null);
+                charge(connection);
             }
             guarded(Database.execute(connection, guardedUpdate(set), arguments));
             events.append(connection, job, level, Content.MESSAGE, text, null);

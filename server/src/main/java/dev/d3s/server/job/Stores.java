@@ -10,6 +10,8 @@ import dev.d3s.server.access.IdempotencyStore;
 import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.event.EventStore;
 import dev.d3s.server.plugin.PluginRegistry;
+import dev.d3s.server.share.FairShare;
+import dev.d3s.server.share.UsageStore;
 import dev.d3s.server.spec.JobSpecReader;
 import dev.d3s.server.store.Database;
 import dev.d3s.server.store.Identifiers;
@@ -33,20 +35,20 @@ class Stores {
 
     @Inject
     Stores(Database database, Identifiers identifiers, WebhookOutbox outbox, AuditStore audit,
-            IdempotencyStore idempotency, PluginRegistry plugins, QueueSettings queue) {
+            IdempotencyStore idempotency, PluginRegistry plugins, QueueSettings queue, FairShare share,
+            UsageStore usage) {
         this.database = database;
         this.identifiers = identifiers;
         this.outbox = outbox;
         this.audit = audit;
         this.idempotency = idempotency;
+        this.usage = usage;
         JobSpecReader specs = JobSpecReader.ofStored(plugins);
         events = new EventStore(database, "job");
         metrics = new MetricStore(database);
         rollouts = new RolloutStore(database);
         checkpoints = new CheckpointStore(database);
-        Turns turns = new Turns(queue);
-        usage = new UsageStore(database, turns);
-        jobs = new JobStore(database, events, outbox, usage, turns, specs::read);
+        jobs = new JobStore(database, events, outbox, usage, new Turns(queue, share), specs::read);
         validations = new ValidationStore(database, events, outbox);
     }
 

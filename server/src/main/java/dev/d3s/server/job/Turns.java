@@ -1,7 +1,6 @@
 package dev.d3s.server.job;
 
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,11 +9,13 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.config.QueueSettings;
+import dev.d3s.server.share.FairShare;
+import dev.d3s.server.share.FairShare.Standing;
 
 /**
- * Whose turn it is: pure arithmetic over what is stored. The organization that has used least is first, so that nobody starves
- * whoever else waits; of an organization's jobs, the one with the highest priority, then the oldest. What does not fit beside
- * the jobs that a server runs lets others pass, but not for longer than {@link #PATIENCE}: then the server waits for room.
+ * Which job is next: pure arithmetic over what is stored. Organizations come in the order of {@link FairShare}; of an
+ * organization's jobs, the one with the highest priority, then the oldest. What does not fit beside the jobs that a server runs
+ * lets others pass, but not for longer than {@link #PATIENCE}: then the server waits for room.
  */
 final class Turns {
     /** How long a job lets others pass. */
@@ -23,9 +24,11 @@ final class Turns {
     private static final int TOLD = 20;
 
     private final QueueSettings settings;
+    private final FairShare share;
 
-    Turns(QueueSettings settings) {
+    Turns(QueueSettings settings, FairShare share) {
         this.settings = settings;
+        this.share = share;
     }
 
     /**
@@ -36,23 +39,8 @@ final class Turns {
      */
     record Waiting(String job, String organization, long queuedAt, int threads, long memory) {}
 
-    /**
-     * A job that runs, on any server.
-     *
-     * @param chargedAt until when its time is in what its organization has used
-     */
-    record Running(String organization, boolean here, int threads, long memory, long chargedAt) {}
-
-    /**
-     * What an organization has used.
-     *
-     * @param seconds of engines, as they were at a time
-     * @param at that time
-     * @param tokens trained on today
-     */
-    record Used(double seconds, long at, long tokens) {
-        static final Used NOTHING = new Used(0, 0, 0);
-    }
+    /** A job that runs, on any server. */
+    record Running(String organization, boolean here, int threads, long memory) {}
 
     /**
      * What this server has for jobs.
@@ -69,37 +57,17 @@ final class Turns {
      */
     record Decision(@Nullable Waiting job, Map<String, String> waits) {}
 
-    /** Seconds at a later time. */
-    double decayed(double seconds, long at, long now) {
-        return seconds * Math.pow(0.5, Math.max(0, now - at) / (double) settings.halfLife().toMillis());
-    }
-
-    Decision next(long now, List<Waiting> waiting, List<Running> running, Map<String, Used> used, Room room) {
+    Decision next(long now, List<Waiting> waiting, List<Running> running, Standing standing, Room room) {
         Map<String, List<Waiting>> queues = new LinkedHashMap<>();
         waiting.forEach(job -> queues.computeIfAbsent(job.organization(), organization -> new ArrayList<>()).add(job));
-        Map<String, Double> seconds = new HashMap<>();
+        Map<String, String> first = new HashMap<>();
+        queues.forEach((organization, queue) -> first.put(organization, queue.getFirst().job()));
         Map<String, Integer> runs = new HashMap<>();
-        queues.keySet().forEach(organization -> {
-            Used before = used.getOrDefault(organization, Used.NOTHING);
-            seconds.put(organization, decayed(before.seconds(), before.at(), now));
-        });
-        for (Running job : running) {
-            runs.merge(job.organization(), 1, Integer::sum);
-            seconds.computeIfPresent(job.organization(),
-                    (organization, sum) -> sum
-                            + Math.max(0, now - job.chargedAt()) / 1000.0 * Math.max(1, job.threads()));
-        }
-        List<String> order = queues.keySet()
-            .stream()
-            .sorted(Comparator.comparingDouble((String organization) -> seconds.getOrDefault(organization, 0.0))
-                .thenComparingInt(organization -> runs.getOrDefault(organization, 0))
-                .thenComparing(organization -> queues.getOrDefault(organization, List.of()).getFirst().job()))
-            .toList();
+        running.forEach(job -> runs.merge(job.organization(), 1, Integer::sum));
         Map<String, String> waits = new LinkedHashMap<>();
-        for (String organization : order) {
+        for (String organization : share.order(now, first, standing)) {
             List<Waiting> queue = queues.getOrDefault(organization, List.of());
-            String limit = limit(organization, runs.getOrDefault(organization, 0),
-                    used.getOrDefault(organization, Used.NOTHING).tokens());
+            String limit = limit(organization, runs.getOrDefault(organization, 0), standing.tokens(organization));
             if (limit != null) {
                 queue.stream().limit(TOLD).forEach(job -> waits.put(job.job(), limit));
                 continue;

@@ -61,6 +61,7 @@ class D3sConfigTest {
             d3s.jobs.concurrent=1
             d3s.jobs.half-life=PT24H
             d3s.limits.disk=
+            d3s.limits.queued-evals=
             d3s.limits.queued-jobs=
             d3s.limits.running-jobs=
             d3s.limits.tokens-a-day=
@@ -105,6 +106,7 @@ class D3sConfigTest {
             Map.entry("d3s.oidc.admin-role", "boss"), Map.entry("d3s.oidc.organization-claim", "lab/name"),
             Map.entry("d3s.threads", "3"), Map.entry("d3s.jobs.concurrent", "2"),
             Map.entry("d3s.jobs.half-life", "PT6H"), Map.entry("d3s.limits.disk", "500G,acme:2T"),
+            Map.entry("d3s.limits.queued-evals", "20,acme:5"),
             Map.entry("d3s.limits.queued-jobs", "100"), Map.entry("d3s.limits.running-jobs", "beta:3"),
             Map.entry("d3s.limits.tokens-a-day", "1000000"), Map.entry("d3s.cluster.heartbeat", "PT2S"),
             Map.entry("d3s.cluster.name", "two"), Map.entry("d3s.datasource.connections", "5"),
@@ -157,7 +159,8 @@ class D3sConfigTest {
                 List.of("127.0.0.1:8000", "judge:80"), Path.of("/data/sets"),
                 new MemorySettings(20L << 30, 1L << 30)));
         assertThat(config.toQueue()).isEqualTo(new QueueSettings(2, Duration.ofHours(6),
-                new OrganizationLimit(100L, Map.of()), new OrganizationLimit(null, Map.of("beta", 3L)),
+                new OrganizationLimit(100L, Map.of()), new OrganizationLimit(20L, Map.of("acme", 5L)),
+                new OrganizationLimit(null, Map.of("beta", 3L)),
                 new OrganizationLimit(1_000_000L, Map.of()),
                 new OrganizationLimit(500L << 30, Map.of("acme", 2L << 40))));
         assertThat(config.toCluster()).isEqualTo(new ClusterSettings("two", Duration.ofSeconds(2)));
@@ -247,9 +250,11 @@ class D3sConfigTest {
         assertThat(limit.of("other")).isEqualTo(100);
         assertThat(OrganizationLimit.NONE.of("other")).isEqualTo(Long.MAX_VALUE);
 
-        D3sConfig config = config(Map.of("d3s.limits.queued-jobs", "many,acme:-1", "d3s.jobs.concurrent", "0"));
+        D3sConfig config = config(Map.of("d3s.limits.queued-jobs", "many,acme:-1",
+                "d3s.limits.queued-evals", "few", "d3s.jobs.concurrent", "0"));
         assertThatThrownBy(config::toQueue).hasMessageContaining("d3s.limits.queued-jobs has 'many'")
             .hasMessageContaining("d3s.limits.queued-jobs has 'acme:-1'")
+            .hasMessageContaining("d3s.limits.queued-evals has 'few'")
             .hasMessageContaining("d3s.jobs.concurrent is 0");
     }
 

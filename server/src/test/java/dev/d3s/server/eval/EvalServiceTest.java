@@ -6,9 +6,12 @@ import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 
 import org.junit.jupiter.api.AfterEach;
@@ -22,13 +25,18 @@ import org.junit.jupiter.params.provider.EnumSource;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.access.Caller;
+import dev.d3s.server.config.OrganizationLimit;
+import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.evaluation.EvaluatedRow;
 import dev.d3s.server.job.TestServer;
 import dev.d3s.server.request.ConflictException;
 import dev.d3s.server.request.InvalidRequestException;
+import dev.d3s.server.request.LimitReachedException;
 import dev.d3s.server.request.Mistake;
 import dev.d3s.server.request.NotFoundException;
 import dev.d3s.server.request.Page;
+import dev.d3s.server.store.Database;
 import dev.d3s.server.store.TestDatabase;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
@@ -75,11 +83,15 @@ class EvalServiceTest {
     }
 
     private Eval await(String id, EvalStatus status) throws InterruptedException {
+        return await(TestServer.CALLER, id, status);
+    }
+
+    private Eval await(Caller caller, String id, EvalStatus status) throws InterruptedException {
         long limit = System.nanoTime() + 20_000_000_000L;
-        Eval eval = server.evals.eval(TestServer.CALLER, id);
+        Eval eval = server.evals.eval(caller, id);
         while (eval.status() != status && System.nanoTime() < limit) {
             Thread.onSpinWait();
-            eval = server.evals.eval(TestServer.CALLER, id);
+            eval = server.evals.eval(caller, id);
         }
         assertThat(eval.status()).as("%s", eval.error()).isEqualTo(status);
         return eval;
@@ -273,6 +285,81 @@ class EvalServiceTest {
             .hasSize(2);
         server.evaluation.reset();
         await(server.evals.create(TestServer.CALLER, request()).id(), EvalStatus.SUCCEEDED);
+    }
+
+    private ObjectNode request(Caller caller) throws IOException {
+        Path rows = Files.writeString(home.resolve("rows-" + caller.organization()),
+                "{\"prompt\": \"1+1=\", \"answer\": \"2\"}\n".repeat(5));
+        return request().put("file", server.files.add(caller, rows, "rows.jsonl", "fine-tune").id());
+    }
+
+    /** One organization floods the queue, and another one has trained for long: neither keeps a third one waiting. */
+    @Test
+    void shouldTakeTurnsByWhatOrganizationsHaveUsed() throws Exception {
+        server.evaluation.hold();
+        Caller flood = Caller.server("flood");
+        ObjectNode floods = request(flood);
+        server.evals.create(flood, floods);
+        server.evaluation.awaitHeld();
+        server.evals.create(flood, floods);
+        server.evals.create(flood, floods);
+        // as after a job
+        server.database.change(connection -> Database.execute(connection,
+                "insert into organization_usage (organization, seconds, updated_at) values ('trainer', 1e6, ?)",
+                System.currentTimeMillis()));
+        String last = server.evals.create(Caller.server("trainer"), request(Caller.server("trainer"))).id();
+        server.evals.create(Caller.server("third"), request(Caller.server("third")));
+        server.evaluation.letGo();
+        await(Caller.server("trainer"), last, EvalStatus.SUCCEEDED);
+
+        assertThat(server.evaluation.calls).extracting(call -> call.plan().organization())
+            .containsExactly("flood", "third", "flood", "flood", "trainer");
+    }
+
+    @Test
+    void shouldChargeForWhatRuns() throws Exception {
+        server.evaluation.hold();
+        Eval running = server.evals.create(TestServer.CALLER, request());
+        server.evaluation.awaitHeld();
+        server.database.change(connection -> Database.execute(connection,
+                "update eval set charged_at = charged_at - 60000 where id = ?", running.id()));
+        server.evals.cancel(TestServer.CALLER, running.id());
+
+        double seconds = server.database
+            .one("select seconds from organization_usage where organization = 'd3s'", row -> row.getDouble(1))
+            .orElse(0.0);
+        Eval ended = server.evals.eval(TestServer.CALLER, running.id());
+        double took = (System.currentTimeMillis() - Objects.requireNonNull(ended.startedAt())) / 1000.0;
+        // a minute was decayed for no longer than all of this took
+        assertThat(seconds).isBetween(59.9 * server.settings.threads(), (60 + took) * server.settings.threads());
+    }
+
+    @Test
+    void shouldRefuseWhatIsBeyondTheLimit() throws Exception {
+        QueueSettings settings = new QueueSettings(1, Duration.ofHours(1), OrganizationLimit.NONE,
+                new OrganizationLimit(1L, Map.of("more", 2L)), OrganizationLimit.NONE, OrganizationLimit.NONE,
+                OrganizationLimit.NONE);
+        server.close();
+        server = new TestServer(home, database, "one", settings);
+        server.evals.start();
+        server.evaluation.hold();
+        server.evals.create(TestServer.CALLER, request());
+        server.evaluation.awaitHeld();
+        ObjectNode next = request();
+        Eval waiting = server.evals.create(TestServer.CALLER, next, "a-name");
+
+        assertThatThrownBy(() -> server.evals.create(TestServer.CALLER, next)).isInstanceOf(LimitReachedException.class)
+            .hasMessage("Organization d3s has 1 evaluations waiting, of 1 that may: wait until one has started, or "
+                    + "cancel one.");
+        assertThat(server.evals.create(TestServer.CALLER, next, "a-name").id()).as("what is there already")
+            .isEqualTo(waiting.id());
+        ObjectNode others = request(Caller.server("more"));
+        server.evals.create(Caller.server("more"), others);
+        server.evals.create(Caller.server("more"), others);
+        assertThatThrownBy(() -> server.evals.create(Caller.server("more"), others))
+            .hasMessageContaining("2 evaluations waiting");
+        server.evals.cancel(TestServer.CALLER, waiting.id());
+        server.evals.create(TestServer.CALLER, next);
     }
 
     @Test

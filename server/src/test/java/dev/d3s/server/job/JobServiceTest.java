@@ -304,7 +304,9 @@ class JobServiceTest {
 
     private static QueueSettings queue(int concurrent, OrganizationLimit queued, OrganizationLimit tokens,
             OrganizationLimit disk) {
-        return new QueueSettings(concurrent, Duration.ofHours(1), queued, OrganizationLimit.NONE, tokens, disk);
+        return new QueueSettings(concurrent, Duration.ofHours(1), queued, OrganizationLimit.NONE,
+                OrganizationLimit.NONE,
+                tokens, disk);
     }
 
     @Test

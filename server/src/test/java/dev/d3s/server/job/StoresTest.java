@@ -28,6 +28,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import dev.d3s.server.event.JobEvent;
 import dev.d3s.server.job.RunRecord.StaleRunException;
 import dev.d3s.server.selection.RecordedRollout;
+import dev.d3s.server.store.Database;
 import dev.d3s.server.store.Identifiers;
 import dev.d3s.server.store.TestDatabase;
 import dev.d3s.server.training.StepReport;
@@ -339,6 +340,21 @@ class StoresTest {
         Identifiers identifiers = new Identifiers();
         List<String> ids = IntStream.range(0, 10_000).mapToObj(index -> identifiers.next("file")).toList();
         assertThat(ids).isSorted().doesNotHaveDuplicates().allMatch(id -> id.matches("file-[0-9a-z]{24}"));
+    }
+
+    @Test
+    void shouldCountWhatAnOrganizationsEvaluationsUse() {
+        Job first = server.jobs.create(TestServer.CALLER, server.request(10));
+        String other = stores.identifiers.next("ftjob");
+        stores.jobs.insert(other, "other", first.spec(), new JobDemand(1, 0), JobStatus.QUEUED, "queued",
+                connection -> {});
+        stores.database.change(connection -> Database.execute(connection,
+                "insert into eval (id, organization, created_at, status, request, total_rows, threads, charged_at) "
+                        + "values ('eval-1', 'd3s', 0, 'running', '{}', 9, 4, ?)",
+                System.currentTimeMillis() - 1000));
+
+        assertThat(server.claim().job().id()).isEqualTo(other);
+        assertThat(server.claim().job().id()).isEqualTo(first.id());
     }
 
     @Test

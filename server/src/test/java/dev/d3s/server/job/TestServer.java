@@ -44,6 +44,8 @@ import dev.d3s.server.registry.ModelCatalog;
 import dev.d3s.server.registry.ModelRegistry;
 import dev.d3s.server.registry.TestRegistry;
 import dev.d3s.server.request.UnfinishedWork;
+import dev.d3s.server.share.FairShare;
+import dev.d3s.server.share.UsageStore;
 import dev.d3s.server.spec.TestCatalogs;
 import dev.d3s.server.store.Database;
 import dev.d3s.server.store.Identifiers;
@@ -61,7 +63,7 @@ public final class TestServer implements AutoCloseable {
 
     public final ServerSettings settings;
     final ClusterSettings cluster;
-    final SeverableSource network;
+    public final SeverableSource network;
     public final TestCatalogs catalogs = new TestCatalogs();
     final PluginRegistry plugins = TestCatalogs.plugins();
     public final ScriptedTraining training = new ScriptedTraining();
@@ -91,10 +93,15 @@ public final class TestServer implements AutoCloseable {
 
     /** @param endpoint of a hub */
     public TestServer(Path home, TestDatabase database, URI endpoint) {
-        this(home, database.open(home), endpoint, "one", QueueSettings.DEFAULT, null);
+        this(home, database, endpoint, "one");
     }
 
-    TestServer(Path home, TestDatabase database, String name, QueueSettings queue) {
+    /** One of several on a database. */
+    public TestServer(Path home, TestDatabase database, URI endpoint, String name) {
+        this(home, database.open(home), endpoint, name, QueueSettings.DEFAULT, null);
+    }
+
+    public TestServer(Path home, TestDatabase database, String name, QueueSettings queue) {
         this(home, database.open(home), URI.create("http://127.0.0.1:9"), name, queue, null);
     }
 
@@ -121,11 +128,13 @@ public final class TestServer implements AutoCloseable {
         audit = new AuditStore(database, identifiers);
         outbox = new WebhookOutbox(database, identifiers);
         IdempotencyStore idempotency = new IdempotencyStore(database);
-        stores = new Stores(database, identifiers, outbox, audit, idempotency, plugins, queue);
+        FairShare share = new FairShare(queue);
+        UsageStore usage = new UsageStore(database, share);
+        stores = new Stores(database, identifiers, outbox, audit, idempotency, plugins, queue, share, usage);
         log = new JobLog(stores);
         undelivered = new JobReports(log);
         made = new JobModels(stores, settings);
-        TestEvals evaluations = new TestEvals(database, outbox, plugins);
+        TestEvals evaluations = new TestEvals(database, outbox, usage, share, plugins);
         List<UnfinishedWork> unfinished = List.of(new UnfinishedJobs(stores), evaluations.unfinished());
         TestFiles uploads = TestFiles.over(database, identifiers, audit, settings, queue, made, unfinished);
         files = uploads.files();
@@ -137,7 +146,8 @@ public final class TestServer implements AutoCloseable {
         jobs = new JobService(stores, settings, models, made, files, real == null ? training : real, plugins, catalogs,
                 catalogs, catalogs, new RequestLimits(1000, 1 << 20, Duration.ofSeconds(10), 10), cluster, queue,
                 uploads.disk());
-        evals = evaluations.service(audit, idempotency, identifiers, models, files, evaluation, catalogs, cluster);
+        evals = evaluations.service(audit, idempotency, identifiers, models, files, evaluation, catalogs, cluster,
+                settings, queue);
     }
 
     /** Puts a base model into the models directory. */

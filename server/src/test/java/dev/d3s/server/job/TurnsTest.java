@@ -19,8 +19,10 @@ import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.job.Turns.Decision;
 import dev.d3s.server.job.Turns.Room;
 import dev.d3s.server.job.Turns.Running;
-import dev.d3s.server.job.Turns.Used;
 import dev.d3s.server.job.Turns.Waiting;
+import dev.d3s.server.share.FairShare;
+import dev.d3s.server.share.FairShare.Standing;
+import dev.d3s.server.share.FairShare.Used;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -30,8 +32,9 @@ class TurnsTest {
     private static final Duration HALF_LIFE = Duration.ofHours(6);
 
     private static Turns turns(OrganizationLimit running, OrganizationLimit tokens) {
-        return new Turns(new QueueSettings(1, HALF_LIFE, OrganizationLimit.NONE, running, tokens,
-                OrganizationLimit.NONE));
+        QueueSettings settings = new QueueSettings(1, HALF_LIFE, OrganizationLimit.NONE, OrganizationLimit.NONE,
+                running, tokens, OrganizationLimit.NONE);
+        return new Turns(settings, new FairShare(settings));
     }
 
     private static Turns turns() {
@@ -50,6 +53,8 @@ class TurnsTest {
     /** A lab, second by second: servers with threads, organizations that send jobs, and the turns that they get. */
     private static final class Lab {
         private final Turns turns = turns();
+        private final FairShare share = new FairShare(new QueueSettings(1, HALF_LIFE, OrganizationLimit.NONE,
+                OrganizationLimit.NONE, OrganizationLimit.NONE, OrganizationLimit.NONE, OrganizationLimit.NONE));
         private final Random random;
         private final int slots;
         private final List<Waiting> waiting = new ArrayList<>();
@@ -86,16 +91,20 @@ class TurnsTest {
                 ends.remove(ended);
                 Used before = used.getOrDefault(ended.organization(), Used.NOTHING);
                 used.put(ended.organization(),
-                        new Used(turns.decayed(before.seconds(), before.at(), now) + (now - began) / 1000.0,
+                        new Used(share.decayed(before.seconds(), before.at(), now) + (now - began) / 1000.0,
                                 now, 0));
             }
             waiting.sort(Comparator.comparing(Waiting::organization).thenComparing(Waiting::job));
             while (ends.size() < slots) {
                 List<Running> running = ends.keySet()
                     .stream()
-                    .map(job -> new Running(job.organization(), true, 1, 100, began.getOrDefault(job, now)))
+                    .map(job -> new Running(job.organization(), true, 1, 100))
                     .toList();
-                Waiting next = turns.next(now, waiting, running, used, new Room(slots, 0)).job();
+                List<FairShare.Run> runs = ends.keySet()
+                    .stream()
+                    .map(job -> new FairShare.Run(job.organization(), 1, began.getOrDefault(job, now)))
+                    .toList();
+                Waiting next = turns.next(now, waiting, running, new Standing(used, runs), new Room(slots, 0)).job();
                 if (next == null) {
                     break;
                 }
@@ -165,30 +174,32 @@ class TurnsTest {
         long hour = Duration.ofHours(1).toMillis();
         Map<String, Used> used = Map.of("heavy", new Used(1000, 0, 0), "light", new Used(300, 10 * hour, 0));
 
-        assertThat(next(turns().next(10 * hour, waiting, List.of(), used, ROOM))).isEqualTo("2");
-        // 1000 s of ten hours before are 315 s by then, 300 s later less than 300 s are 267 s
-        assertThat(next(turns().next(10 * hour, waiting, List.of(), Map.of("heavy", new Used(900, 0, 0), "light",
-                new Used(300, 10 * hour, 0)), ROOM)))
+        assertThat(next(turns().next(10 * hour, waiting, List.of(), new Standing(used, List.of()), ROOM)))
+            .isEqualTo("2");
+        // 1000 s of ten hours before are 315 s by then, 900 s are 283 s
+        assertThat(next(turns().next(10 * hour, waiting, List.of(), new Standing(Map.of("heavy", new Used(900, 0, 0),
+                "light", new Used(300, 10 * hour, 0)), List.of()), ROOM)))
             .isEqualTo("1");
-        // what runs counts while it runs
-        List<Running> running = List.of(new Running("light", false, 4, 0, 10 * hour - 10_000));
-        assertThat(next(turns().next(10 * hour, waiting, running, used, ROOM))).isEqualTo("1");
+        // what runs counts while it runs, be it an evaluation
+        assertThat(next(turns().next(10 * hour, waiting, List.of(),
+                new Standing(used, List.of(new FairShare.Run("light", 4, 10 * hour - 10_000))), ROOM)))
+            .isEqualTo("1");
     }
 
     @Test
     void shouldKeepTheOrderOfAnOrganizationsQueue() {
         List<Waiting> waiting = List.of(job("3", "a"), job("1", "a"), job("2", "a"));
-        assertThat(next(turns().next(0, waiting, List.of(), Map.of(), ROOM))).isEqualTo("3");
+        assertThat(next(turns().next(0, waiting, List.of(), Standing.NOTHING, ROOM))).isEqualTo("3");
     }
 
     @Test
     void shouldHoldOrganizationsToTheirLimitsAndSayWhy() {
         Turns limited = turns(new OrganizationLimit(2L, Map.of()), new OrganizationLimit(null, Map.of("b", 500L)));
         List<Waiting> waiting = List.of(job("1", "a"), job("2", "b"), job("3", "c"));
-        Running run = new Running("a", false, 1, 100, 0);
+        Running run = new Running("a", false, 1, 100);
 
-        Decision decision = limited.next(0, waiting, List.of(run, run), Map.of("b", new Used(0, 0, 500), "c",
-                new Used(9, 0, 1_000_000)), ROOM);
+        Decision decision = limited.next(0, waiting, List.of(run, run), new Standing(
+                Map.of("b", new Used(0, 0, 500), "c", new Used(9, 0, 1_000_000)), List.of()), ROOM);
 
         assertThat(next(decision)).isEqualTo("3");
         assertThat(decision.waits()).containsOnly(
@@ -204,15 +215,15 @@ class TurnsTest {
         Waiting small = new Waiting("2", "a", 0, 1, 100);
         Waiting tooLarge = new Waiting("0", "a", 0, 1, 2000);
         List<Waiting> waiting = List.of(tooLarge, large, small);
-        List<Running> running = List.of(new Running("b", true, 1, 300, 0));
+        List<Running> running = List.of(new Running("b", true, 1, 300));
         Room room = new Room(4, 1000);
 
-        assertThat(next(turns().next(Turns.PATIENCE, waiting, running, Map.of(), room))).isEqualTo("2");
-        Decision later = turns().next(Turns.PATIENCE + 1, waiting, running, Map.of(), room);
+        assertThat(next(turns().next(Turns.PATIENCE, waiting, running, Standing.NOTHING, room))).isEqualTo("2");
+        Decision later = turns().next(Turns.PATIENCE + 1, waiting, running, Standing.NOTHING, room);
         assertThat(next(later)).isEqualTo("nobody");
         assertThat(later.waits()).containsOnlyKeys("1");
-        assertThat(next(turns().next(Turns.PATIENCE + 1, waiting, List.of(), Map.of(), room))).isEqualTo("1");
-        assertThat(next(turns().next(Turns.PATIENCE + 1, List.of(tooLarge), List.of(), Map.of(), room)))
+        assertThat(next(turns().next(Turns.PATIENCE + 1, waiting, List.of(), Standing.NOTHING, room))).isEqualTo("1");
+        assertThat(next(turns().next(Turns.PATIENCE + 1, List.of(tooLarge), List.of(), Standing.NOTHING, room)))
             .as("for a larger server")
             .isEqualTo("nobody");
     }
@@ -220,12 +231,12 @@ class TurnsTest {
     @Test
     void shouldNotShareProcessorsThatAreTaken() {
         Waiting all = new Waiting("1", "a", 0, 4, 1);
-        assertThat(next(turns().next(0, List.of(all), List.of(new Running("b", true, 1, 1, 0)), Map.of(), ROOM)))
+        assertThat(next(turns().next(0, List.of(all), List.of(new Running("b", true, 1, 1)), Standing.NOTHING, ROOM)))
             .isEqualTo("nobody");
-        assertThat(next(turns().next(0, List.of(all), List.of(new Running("b", false, 4, 1, 0)), Map.of(), ROOM)))
+        assertThat(next(turns().next(0, List.of(all), List.of(new Running("b", false, 4, 1)), Standing.NOTHING, ROOM)))
             .as("on another server")
             .isEqualTo("1");
         Waiting more = new Waiting("1", "a", 0, 64, 1);
-        assertThat(next(turns().next(0, List.of(more), List.of(), Map.of(), ROOM))).as("alone").isEqualTo("1");
+        assertThat(next(turns().next(0, List.of(more), List.of(), Standing.NOTHING, ROOM))).as("alone").isEqualTo("1");
     }
 }
