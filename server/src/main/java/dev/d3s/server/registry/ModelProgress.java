@@ -8,6 +8,7 @@ import dev.d3s.server.event.EventSignal;
 import dev.d3s.server.event.JobEvent.Level;
 import dev.d3s.server.hub.HubDownload;
 import dev.d3s.server.hub.HubFile;
+import dev.d3s.server.registry.ModelStore.Claim;
 
 /** Writes down how far a download is: at each file's end, and in between at every twentieth part or half minute. Thread-safe. */
 final class ModelProgress implements HubDownload.Listener {
@@ -17,36 +18,34 @@ final class ModelProgress implements HubDownload.Listener {
 
     private final ModelStore models;
     private final EventSignal signal;
-    private final String key;
-    private final String name;
+    private final Claim claim;
     private final ReentrantLock lock = new ReentrantLock();
     private volatile long total;
     private long part;
     private long lastEvent = System.nanoTime();
 
-    ModelProgress(ModelStore models, EventSignal signal, String key, String name) {
+    ModelProgress(ModelStore models, EventSignal signal, Claim claim) {
         this.models = models;
         this.signal = signal;
-        this.key = key;
-        this.name = name;
+        this.claim = claim;
     }
 
     @Override
     public void pinned(String commit) {
-        models.pinned(key, commit);
+        models.pinned(claim, commit);
     }
 
     @Override
     public void planned(int files, long bytes, long present) {
         total = bytes;
-        models.planned(key, bytes, present, name + " has " + files + " files, " + megabytes(bytes)
+        models.planned(claim, bytes, present, claim.model().name() + " has " + files + " files, " + megabytes(bytes)
                 + (present > 0 ? "; " + megabytes(present) + " are there already." : "."));
         signal.raise();
     }
 
     @Override
     public void received(long bytes) {
-        long now = models.received(key, bytes);
+        long now = models.received(claim, bytes);
         if (lock.tryLock()) { // whoever comes meanwhile need not say it again
             try {
                 long reached = total == 0 ? 0 : now * PARTS / total;
@@ -63,11 +62,11 @@ final class ModelProgress implements HubDownload.Listener {
 
     @Override
     public void finished(HubFile file) {
-        models.note(key, Level.INFO,
+        models.note(claim, Level.INFO,
                 file.path() + " is there: " + megabytes(file.size()) + ", and its checksum is right.");
         lock.lock();
         try {
-            write(models.received(key, 0));
+            write(models.received(claim, 0));
         } finally {
             lock.unlock();
         }
@@ -75,12 +74,12 @@ final class ModelProgress implements HubDownload.Listener {
 
     @Override
     public void warning(String text) {
-        models.note(key, Level.WARN, text);
+        models.note(claim, Level.WARN, text);
         signal.raise();
     }
 
     private void write(long now) {
-        models.progress(key, total, String.format(Locale.ROOT, "Downloaded %s of %s (%d %%)", megabytes(now),
+        models.progress(claim, total, String.format(Locale.ROOT, "Downloaded %s of %s (%d %%)", megabytes(now),
                 megabytes(total), total == 0 ? 100 : now * 100 / total));
         lastEvent = System.nanoTime();
         signal.raise();

@@ -22,6 +22,7 @@ import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.AuditStore;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.access.ForbiddenException;
+import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.event.EventFeed;
 import dev.d3s.server.event.EventSignal;
@@ -61,12 +62,13 @@ public class ModelRegistry implements AutoCloseable {
     private final ModelDownloads downloads;
     private final EventSignal signal = new EventSignal();
     private final EventFeed feed;
-    /** One change at a time: a name belongs to one model. */
+    /** One change at a time on this server; between servers, the database sees to it that a name belongs to one model. */
     private final ReentrantLock lock = new ReentrantLock();
 
     @Inject
-    ModelRegistry(ModelStore store, AuditStore audit, Identifiers identifiers, ServerSettings settings,
-            ModelCatalog catalog, ModelChecks checks, Hub hub, ModelRelease release) {
+    ModelRegistry(Database database, ModelStore store, AuditStore audit, Identifiers identifiers,
+            ServerSettings settings, ClusterSettings cluster, ModelCatalog catalog, ModelChecks checks, Hub hub,
+            ModelRelease release) {
         this.store = store;
         this.audit = audit;
         this.identifiers = identifiers;
@@ -74,16 +76,13 @@ public class ModelRegistry implements AutoCloseable {
         this.checks = checks;
         this.release = release;
         this.paths = new ModelPaths(settings);
-        this.downloads = new ModelDownloads(store, signal, checks, hub);
+        this.downloads = new ModelDownloads(database, store, signal, checks, hub, cluster);
         this.feed = new EventFeed(store.events(), signal, settings.heartbeat());
     }
 
-    /** Goes on with the downloads that a former process left. */
+    /** Begins to download; first what a former process left. */
     public void start() {
-        store.all()
-            .stream()
-            .filter(model -> model.status() == Status.DOWNLOADING)
-            .forEach(downloads::start);
+        downloads.start();
         feed.start();
     }
 
@@ -183,10 +182,12 @@ public class ModelRegistry implements AutoCloseable {
             }
             throw taken(name);
         }
-        store.insert(
+        if (!store.insert(
                 new RegisteredModel(identifiers.next("model"), owner, name, System.currentTimeMillis(),
                         Kind.LINKED, null, null, directory, Status.READY, 0, null, null),
-                "The model is ready: " + directory + ".", registered(caller, name, String.valueOf(directory)));
+                "The model is ready: " + directory + ".", registered(caller, name, String.valueOf(directory)))) {
+            return link(caller, owner, path, id); // there is one of that name now
+        }
         return catalog.any(caller, name).orElseThrow();
     }
 
@@ -204,10 +205,9 @@ public class ModelRegistry implements AutoCloseable {
                 throw taken(name);
             }
             if (registered.status() == Status.FAILED) {
-                downloads.cancel(registered.key()); // its thread may still be about to end
                 store.restarted(registered.key(), "The download begins again.");
                 signal.raise();
-                store.model(registered.key()).ifPresent(downloads::start);
+                downloads.wake();
             }
             return catalog.any(caller, name).orElseThrow();
         }
@@ -220,9 +220,11 @@ public class ModelRegistry implements AutoCloseable {
         RegisteredModel model = new RegisteredModel(identifiers.next("model"), owner, name,
                 System.currentTimeMillis(),
                 Kind.HUB, reference.toString(), null, directory, Status.DOWNLOADING, 0, null, null);
-        store.insert(model, "The model is downloaded from " + reference + ".",
-                registered(caller, name, reference.toString()));
-        downloads.start(model);
+        if (!store.insert(model, "The model is downloaded from " + reference + ".",
+                registered(caller, name, reference.toString()))) {
+            return download(caller, owner, reference, id); // there is one of that name now
+        }
+        downloads.wake();
         return catalog.any(caller, name).orElseThrow();
     }
 
@@ -255,7 +257,7 @@ public class ModelRegistry implements AutoCloseable {
             signal.raise();
             release.release(model.directory());
             if (registered.kind() == Kind.HUB) {
-                DurableFiles.deleteTree(ModelDownloads.unfinished(registered));
+                ModelDownload.deleteUnfinished(registered);
                 if (ready) {
                     DurableFiles.deleteTree(registered.directory());
                 }

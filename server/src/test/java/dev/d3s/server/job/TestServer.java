@@ -139,7 +139,8 @@ public final class TestServer implements AutoCloseable {
         TestFiles uploads = TestFiles.over(database, identifiers, audit, settings, queue, made, unfinished);
         files = uploads.files();
         hub = new Hub(new HubSettings(endpoint, null, 4, Duration.ofSeconds(20), 2, Duration.ofMillis(1)));
-        TestRegistry base = TestRegistry.over(database, identifiers, audit, settings, made, unfinished, catalogs, hub,
+        TestRegistry base = TestRegistry.over(database, identifiers, audit, settings, cluster, made, unfinished,
+                catalogs, hub,
                 released::add);
         models = base.catalog();
         registry = base.registry();

@@ -70,6 +70,7 @@ class ModelRegistryTest {
         Files.createDirectories(home.resolve("models"));
         Files.createDirectories(home.resolve("allowed"));
         server = new TestServer(home, database, stub.endpoint());
+        server.registry.start();
     }
 
     @AfterEach
@@ -404,15 +405,118 @@ class ModelRegistryTest {
         assertThat(inModels()).containsExactly("tiny");
     }
 
+    private TestServer another(String name) {
+        TestServer another = new TestServer(home, database, stub.endpoint(), name);
+        another.registry.start();
+        return another;
+    }
+
+    @Test
+    void shouldDownloadAModelOnceForAllServers() throws Exception {
+        stub.add("org/tiny", files);
+        CountDownLatch reached = new CountDownLatch(1);
+        CountDownLatch release = new CountDownLatch(1);
+        stub.fail(WEIGHTS, stub.heldAfter(150_000, reached, release));
+        long total = files.values().stream().mapToLong(content -> content.length).sum();
+        try (TestServer two = another("two"); TestServer three = another("three")) {
+            register(HUB_MODEL);
+            reached.await();
+            for (TestServer other : List.of(two, three)) {
+                Model same = other.registry.register(TestServer.CALLER, TestServer.json(HUB_MODEL));
+                assertThat(same.ready()).isFalse();
+                RegisteredModel there = Objects.requireNonNull(same.registered());
+                assertThat(there.key()).isEqualTo(registered("tiny").key());
+                assertThat(there.totalBytes()).as("how far it is").isEqualTo(total);
+                assertThat(there.bytes()).isGreaterThan(0);
+            }
+            release.countDown();
+            events("tiny");
+
+            for (TestServer each : List.of(server, two, three)) {
+                assertThat(each.models.find(TestServer.CALLER, "tiny")).isPresent();
+            }
+        }
+        assertThat(stub.requests("store", WEIGHTS)).hasSize(1);
+        assertThat(inModels()).containsExactly("tiny");
+    }
+
+    @Test
+    void shouldGoOnWithTheDownloadOfAServerThatIsGone() throws Exception {
+        stub.add("org/tiny", files);
+        CountDownLatch reached = new CountDownLatch(1);
+        stub.fail(WEIGHTS, stub.heldAfter(150_000, reached, new CountDownLatch(1)));
+        try (TestServer two = another("two")) {
+            register(HUB_MODEL);
+            reached.await();
+            Path part = home.resolve("models").resolve(inModels().getFirst()).resolve(WEIGHTS + ".incomplete");
+            while (!Files.exists(part) || Files.size(part) < 150_000) {
+                Thread.onSpinWait();
+            }
+            boolean mine = server.database.one("select server from model", row -> row.getString(1))
+                .orElseThrow()
+                .equals("one");
+            TestServer gone = mine ? server : two;
+            TestServer other = mine ? two : server;
+            gone.network.sever();
+            other.registry.follow(TestServer.CALLER, "tiny", null, new Follower() {
+                @Override
+                public boolean event(JobEvent event) {
+                    return true;
+                }
+
+                @Override
+                public boolean quiet() {
+                    return true;
+                }
+            });
+
+            assertThat(other.models.find(TestServer.CALLER, "tiny")).isPresent();
+            assertThat(other.registry.events(TestServer.CALLER, "tiny", null, 100).elements())
+                .extracting(JobEvent::message)
+                .contains("The server " + (mine ? "one" : "two") + " that downloads it gives no sign of life; the "
+                        + "download goes on elsewhere.");
+            gone.network.mend();
+            gone.registry.close(); // its own download ends, and changes nothing
+            assertThat(gone.models.find(TestServer.CALLER, "tiny")).isPresent();
+        }
+        assertThat(stub.requests("store", WEIGHTS)).extracting(StubHub.Request::range)
+            .containsExactly("null", "bytes=150000-");
+        assertThat(home.resolve("models/tiny/" + WEIGHTS)).hasBinaryContent(files.get(WEIGHTS));
+        assertThat(inModels()).containsExactly("tiny");
+    }
+
+    @Test
+    void shouldEndADownloadThatIsDeletedOnAnotherServer() throws Exception {
+        stub.add("org/tiny", files);
+        CountDownLatch reached = new CountDownLatch(1);
+        stub.fail(WEIGHTS, stub.heldAfter(150_000, reached, new CountDownLatch(1)));
+        try (TestServer two = another("two")) {
+            register(HUB_MODEL);
+            reached.await();
+            boolean mine = server.database.one("select server from model", row -> row.getString(1))
+                .orElseThrow()
+                .equals("one");
+
+            (mine ? two : server).registry.delete(TestServer.CALLER, "tiny");
+
+            assertThat(server.models.models(TestServer.CALLER)).isEmpty();
+            (mine ? server : two).registry.close();
+            assertThat(inModels()).isEmpty();
+        }
+    }
+
     @Test
     void shouldNoticeAtStartThatADownloadHadBeenComplete() throws Exception {
         RegisteredModel model = new RegisteredModel("model-1", null, "tiny", 1, Kind.HUB, "hf://org/tiny@main", null,
                 home.resolve("models/tiny"), Status.DOWNLOADING, 0, null, null);
         ModelStore store = new ModelStore(server.database);
+        server.registry.close();
         store.insert(model, "begun", connection -> {});
-        store.planned("model-1", 10, 0, "planned");
+        store.planned(store.claim("one", "of a former process").orElseThrow(), 10, 0, "planned");
         local(home.resolve("models/tiny"));
 
+        server.close();
+        server = new TestServer(home, database, stub.endpoint());
         server.registry.start();
         events("tiny");
 
