@@ -29,3 +29,26 @@ create table model_permit (
 
 create index model_permit_by_time on model_permit (execution_time);
 create index model_permit_by_heartbeat on model_permit (last_heartbeat);
+
+-- The same for the checks of data sets.
+alter table job_validation drop column claimed_until;
+alter table job_validation add column server varchar(64);
+alter table job_validation add column permit varchar(64);
+
+create table validation_permit (
+    task_name            varchar(64) not null,
+    task_instance        varchar(64) not null,
+    task_data            bytea,
+    execution_time       timestamp with time zone not null,
+    picked               boolean     not null,
+    picked_by            varchar(64),
+    last_success         timestamp with time zone,
+    last_failure         timestamp with time zone,
+    consecutive_failures integer,
+    last_heartbeat       timestamp with time zone,
+    version              bigint      not null,
+    primary key (task_name, task_instance)
+);
+
+create index validation_permit_by_time on validation_permit (execution_time);
+create index validation_permit_by_heartbeat on validation_permit (last_heartbeat);

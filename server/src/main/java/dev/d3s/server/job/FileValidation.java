@@ -1,21 +1,20 @@
 package dev.d3s.server.job;
 
-import java.time.Duration;
-import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Semaphore;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.Collection;
 import java.util.function.Function;
 
 import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.server.config.ClusterSettings;
 import dev.d3s.server.job.Job.JobError;
 import dev.d3s.server.job.ValidationStore.Unchecked;
 import dev.d3s.server.planning.MemoryPlan;
 import dev.d3s.server.request.InvalidRequestException;
 import dev.d3s.server.spec.JobSpecReader;
+import dev.d3s.server.store.Database;
+import dev.d3s.server.store.Runs;
+import dev.d3s.server.store.Stoppable;
 import dev.d3s.spi.D3sException;
 
 /**
@@ -23,157 +22,138 @@ import dev.d3s.spi.D3sException;
  * the other, oldest first, on one platform thread. A job that is paused or cancelled meanwhile, here or by another server, is left
  * alone; one whose server stopped is taken by the next. Closed by {@link JobService}.
  */
-final class FileValidation implements AutoCloseable {
+final class FileValidation implements AutoCloseable, Runs.Kind<FileValidation.Check> {
     private static final Logger LOG = Logger.getLogger(FileValidation.class);
-    private static final Duration CLAIM = Duration.ofSeconds(10);
-    private static final Duration BETWEEN_SIGNS = Duration.ofSeconds(2);
-    private static final Duration TIME_TO_STOP = Duration.ofSeconds(10);
 
+    private final Database database;
     private final ValidationStore store;
+    private final ClusterSettings cluster;
     private final Function<String, JobSpecReader> readers;
-    private final Runnable queued;
-    private final Semaphore work = new Semaphore(0);
-    private final Thread thread = Thread.ofPlatform().name("d3s-files").daemon().unstarted(this::checkJobs);
-    private final ReentrantLock lock = new ReentrantLock();
-    private volatile boolean closed;
-    /** What the thread checks; guarded by lock. */
-    private @Nullable String current;
-    /** Whether it should leave that; guarded by lock. */
-    private boolean stopped;
+    private final Runnable changed;
+    private final Runs<Check> runs;
 
     /**
      * @param readers read requests as an organization sees the server
-     * @param queued to be called when a job's status has changed
+     * @param changed to be called when a job's status has changed
      */
-    FileValidation(ValidationStore store, Function<String, JobSpecReader> readers, Runnable queued) {
+    FileValidation(Database database, ValidationStore store, ClusterSettings cluster,
+            Function<String, JobSpecReader> readers, Runnable changed) {
+        this.database = database;
         this.store = store;
+        this.cluster = cluster;
         this.readers = readers;
-        this.queued = queued;
+        this.changed = changed;
+        this.runs = new Runs<>(database, "validation_permit", cluster, "d3s-files", 1, this);
+    }
+
+    /** The check of one job. */
+    final class Check {
+        private final Unchecked unchecked;
+        private final Stoppable work = new Stoppable(Thread.ofPlatform().name("d3s-files").daemon(), this::check);
+
+        private Check(Unchecked unchecked) {
+            this.unchecked = unchecked;
+        }
+
+        @Override
+        public String toString() {
+            return "the check of " + unchecked.job();
+        }
+
+        private void check() {
+            String job = unchecked.job();
+            Runnable result;
+            try {
+                JobSpecReader.Planned planned = readers.apply(unchecked.organization()).plan(unchecked.request());
+                result = () -> store.succeeded(unchecked, planned.spec(), JobDemand.of(planned),
+                        "The files are checked. " + queued(planned));
+            } catch (InvalidRequestException e) {
+                result = () -> store.failed(unchecked, error(e));
+            } catch (D3sException e) {
+                result = () -> store.failed(unchecked, new JobError(e.code(), e.text(), null));
+            } catch (OutOfMemoryError | StackOverflowError | RuntimeException e) {
+                LOG.warnf(e, "The files of job %s could not be checked.", job);
+                result = () -> store.failed(unchecked,
+                        new JobError("internal_error", "The server failed while it read the files ("
+                                + e.getClass().getSimpleName() + "); its log has the details under job " + job + ".",
+                                null));
+            }
+            end(result);
+        }
+
+        private void end(Runnable result) {
+            try {
+                if (work.stopped()) {
+                    Thread.interrupted(); // nothing more is to be broken off
+                    store.release(unchecked.permit());
+                } else {
+                    result.run();
+                    changed.run();
+                }
+            } catch (D3sException e) {
+                LOG.errorf(e, "What came of the files of job %s could not be stored; they are checked again.",
+                        unchecked.job());
+            }
+        }
     }
 
     void start() {
-        thread.start();
-        wake();
+        runs.start(() -> store.recover(database.shared() ? cluster.name() : null));
     }
 
     /** There may be a job to check. */
     void wake() {
-        work.release();
+        runs.wake();
     }
 
     /** A job does not want to be checked any more. */
     void stop(String job) {
-        lock.lock();
-        try {
-            if (job.equals(current)) {
-                stopped = true;
-                thread.interrupt();
-            }
-        } finally {
-            lock.unlock();
-        }
+        runs.among(all -> all.stream().filter(check -> check.unchecked.job().equals(job)).forEach(this::stop));
     }
 
     @Override
     public void close() {
-        closed = true;
-        lock.lock();
-        try {
-            stopped = true;
-            thread.interrupt();
-        } finally {
-            lock.unlock();
-        }
-        try {
-            if (thread.isAlive() && !thread.join(TIME_TO_STOP)) {
-                LOG.warn("A data set is still being read while the server stops.");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        runs.close();
     }
 
-    private void checkJobs() {
-        while (!closed) {
-            try {
-                if (work.tryAcquire(CLAIM.toSeconds(), TimeUnit.SECONDS)) {
-                    work.drainPermits();
-                }
-                while (!closed && checkNext()) {
-                    // one after the other
-                }
-            } catch (InterruptedException e) {
-                // closed, or a stop that came when its job was done
-            } catch (RuntimeException e) {
-                if (!closed) {
-                    LOG.error("The next job whose files are to be checked could not be read; it is tried again.", e);
-                }
-            }
-        }
+    @Override
+    public boolean waiting() {
+        return store.anyWaiting();
     }
 
-    /** @return whether there was one */
-    private boolean checkNext() throws InterruptedException {
-        long now = System.currentTimeMillis();
-        Optional<Unchecked> next = store.claim(now, now + CLAIM.toMillis());
-        if (next.isEmpty()) {
-            return false;
-        }
-        Unchecked unchecked = next.get();
-        Runnable result = checked(unchecked);
-        if (result != null) {
-            result.run();
-            queued.run();
-        }
-        return true;
+    @Override
+    public @Nullable Check claim(String permit) {
+        return store.claim(cluster.name(), permit).map(Check::new).orElse(null);
     }
 
-    /** @return what is to be stored; {@code null} when nobody wants to know any more */
-    private @Nullable Runnable checked(Unchecked unchecked) throws InterruptedException {
-        String job = unchecked.job();
-        CountDownLatch done = new CountDownLatch(1);
-        lock.lock();
-        try {
-            current = job;
-            stopped = closed;
-        } finally {
-            lock.unlock();
-        }
-        Thread signs = Thread.ofVirtual().name("d3s-files-claim").start(() -> keepClaim(job, done));
-        Runnable result;
-        try {
-            JobSpecReader.Planned planned = readers.apply(unchecked.organization()).plan(unchecked.request());
-            result = () -> store.succeeded(job, planned.spec(), JobDemand.of(planned),
-                    "The files are checked. " + queued(planned));
-        } catch (InvalidRequestException e) {
-            result = failure(job, error(e));
-        } catch (D3sException e) {
-            result = failure(job, new JobError(e.code(), e.text(), null));
-        } catch (OutOfMemoryError | StackOverflowError | RuntimeException e) {
-            LOG.warnf(e, "The files of job %s could not be checked.", job);
-            result = failure(job, new JobError("internal_error", "The server failed while it read the files ("
-                    + e.getClass().getSimpleName() + "); its log has the details under job " + job + ".", null));
-        } finally {
-            done.countDown();
-        }
-        boolean wanted;
-        lock.lock();
-        try {
-            current = null;
-            wanted = !stopped;
-            Thread.interrupted(); // a stop was for what has ended now
-        } finally {
-            lock.unlock();
-        }
-        signs.join();
-        if (!wanted && closed) {
-            store.release(job);
-        }
-        return wanted ? result : null;
+    @Override
+    public void run(Check check) {
+        check.work.run();
     }
 
-    private Runnable failure(String job, JobError error) {
-        return () -> store.failed(job, error);
+    @Override
+    public void stop(Check check) {
+        check.work.stop();
+    }
+
+    @Override
+    public void orphaned(String permit) {
+        store.release(permit);
+    }
+
+    @Override
+    public void unrecorded(String permit) {
+        store.release(permit);
+    }
+
+    @Override
+    public Collection<String> held() {
+        return store.permits(cluster.name());
+    }
+
+    @Override
+    public void lost(Check check) {
+        stop(check);
     }
 
     /** What a job that is queued now will do. */
@@ -192,21 +172,5 @@ final class FileValidation implements AutoCloseable {
             .map(mistake -> "invalid_" + mistake.param())
             .orElse(invalid.code());
         return new JobError(code, invalid.text(), invalid.mistakes().getFirst().param());
-    }
-
-    /** Shows that the job is being checked, and notices when it was paused or cancelled elsewhere. */
-    private void keepClaim(String job, CountDownLatch done) {
-        try {
-            while (!done.await(BETWEEN_SIGNS.toMillis(), TimeUnit.MILLISECONDS)) {
-                if (!store.extend(job, System.currentTimeMillis() + CLAIM.toMillis())) {
-                    stop(job);
-                    return;
-                }
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (RuntimeException e) {
-            LOG.warnf(e, "The claim on the files of job %s could not be extended.", job);
-        }
     }
 }

@@ -85,7 +85,8 @@ public class JobService implements AutoCloseable {
                 new OutgoingRequests(settings::allows));
         this.queue = new JobQueue(stores, models, made, files, signal, training, cluster, queueSettings,
                 () -> new Turns.Room(Math.max(settings.threads(), queueSettings.concurrent()), plans.memory()));
-        this.validation = new FileValidation(stores.validations, organization -> reader(Caller.server(organization)),
+        this.validation = new FileValidation(stores.database, stores.validations, cluster,
+                organization -> reader(Caller.server(organization)),
                 this::changed);
         this.space = new DiskSpace(stores, models, made, settings.home(), this::changed);
         this.checkedAtOnce = limits.checkedAtOnce();

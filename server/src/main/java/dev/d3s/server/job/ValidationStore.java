@@ -2,8 +2,11 @@ package dev.d3s.server.job;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+
+import org.jspecify.annotations.Nullable;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -20,6 +23,8 @@ import dev.d3s.server.webhook.WebhookOutbox;
 /** Which jobs wait for their data sets to be checked, and what came of it. Thread-safe. */
 final class ValidationStore {
     private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String WAITING = " from job_validation v join job j on j.id = v.job_id where j.status = ? and "
+            + "v.permit is null";
 
     private final Database database;
     private final EventStore events;
@@ -35,8 +40,9 @@ final class ValidationStore {
      * A job to be checked.
      *
      * @param request as it was submitted, with its seed
+     * @param permit under which this server checks it; another one's check counts no more
      */
-    record Unchecked(String job, String organization, ObjectNode request) {}
+    record Unchecked(String job, String organization, ObjectNode request, String permit) {}
 
     /** In the transaction that makes the job. */
     static void insert(Connection connection, String job) throws SQLException {
@@ -48,19 +54,22 @@ final class ValidationStore {
         return database.one("select 1 from job_validation where job_id = ?", row -> row.getInt(1), job).isPresent();
     }
 
+    boolean anyWaiting() {
+        return database.one("select 1" + WAITING + " limit 1", row -> row.getInt(1), JobStatus.VALIDATING_FILES.key())
+            .isPresent();
+    }
+
     /** Takes the oldest job that nobody checks. */
-    Optional<Unchecked> claim(long now, long until) {
+    Optional<Unchecked> claim(String server, String permit) {
         return database.transaction(connection -> {
-            String where = " from job_validation v join job j on j.id = v.job_id where j.status = ? and v.claimed_until < ?"
-                    + " order by j.id limit 1";
-            List<Unchecked> oldest = Database.list(connection, "select j.id, j.organization, j.request" + where,
-                    row -> new Unchecked(row.getString(1), row.getString(2), read(row.getString(3))),
-                    JobStatus.VALIDATING_FILES.key(),
-                    now);
+            List<Unchecked> oldest = Database.list(connection,
+                    "select j.id, j.organization, j.request" + WAITING + " order by j.id limit 1",
+                    row -> new Unchecked(row.getString(1), row.getString(2), read(row.getString(3)), permit),
+                    JobStatus.VALIDATING_FILES.key());
             for (Unchecked found : oldest) {
                 if (Database.execute(connection,
-                        "update job_validation set claimed_until = ? where job_id = ? and claimed_until < ?", until,
-                        found.job(), now) > 0) {
+                        "update job_validation set server = ?, permit = ? where job_id = ? and permit is null", server,
+                        permit, found.job()) > 0) {
                     return Optional.of(found);
                 }
             }
@@ -68,36 +77,43 @@ final class ValidationStore {
         });
     }
 
+    /** Permits under which a server checks jobs that still want it. */
+    List<String> permits(String server) {
+        return database.list("select v.permit from job_validation v join job j on j.id = v.job_id "
+                + "where v.server = ? and v.permit is not null and j.status = ?", row -> row.getString(1), server,
+                JobStatus.VALIDATING_FILES.key());
+    }
+
+    /** Lets another server check what was checked under a permit. */
+    void release(String permit) {
+        database.change(connection -> Database.execute(connection,
+                "update job_validation set permit = null where permit = ?", permit));
+    }
+
     /**
-     * Goes on checking.
+     * The same for what a server that is gone has left.
      *
-     * @return whether the job still wants it
+     * @param server {@code null} for any
      */
-    boolean extend(String job, long until) {
-        return database.transaction(connection -> {
-            Database.execute(connection, "update job_validation set claimed_until = ? where job_id = ?", until, job);
-            return !Database
-                .list(connection, "select 1 from job where id = ? and status = ?", row -> row.getInt(1), job,
-                        JobStatus.VALIDATING_FILES.key())
-                .isEmpty();
+    void recover(@Nullable String server) {
+        database.change(connection -> {
+            String update = "update job_validation set permit = null where permit is not null";
+            if (server == null) {
+                Database.execute(connection, update);
+            } else {
+                Database.execute(connection, update + " and server = ?", server);
+            }
         });
     }
 
-    /** Lets another server check a job. */
-    void release(String job) {
-        database.change(connection -> Database.execute(connection,
-                "update job_validation set claimed_until = 0 where job_id = ?", job));
-    }
-
     /** Queues a job whose data sets are right. */
-    void succeeded(String job, JobSpec spec, JobDemand demand, String message) {
+    void succeeded(Unchecked unchecked, JobSpec spec, JobDemand demand, String message) {
         database.change(connection -> {
-            if (Database.execute(connection,
-                    "update job set status = ?, queued_at = ?, request = ?, total_steps = ?, threads = ?, memory = ? "
-                            + "where id = ? and status = ?",
+            String job = unchecked.job();
+            if (ended(connection, unchecked,
+                    "status = ?, queued_at = ?, request = ?, total_steps = ?, threads = ?, memory = ?",
                     JobStatus.QUEUED.key(), System.currentTimeMillis(), spec.request().toString(),
-                    spec.settings().steps(), demand.threads(), demand.memory(), job,
-                    JobStatus.VALIDATING_FILES.key()) > 0) {
+                    spec.settings().steps(), demand.threads(), demand.memory())) {
                 Database.execute(connection, "delete from job_validation where job_id = ?", job);
                 events.append(connection, job, Level.INFO, Content.MESSAGE, message, null);
             }
@@ -105,20 +121,31 @@ final class ValidationStore {
     }
 
     /** Fails a job; its data sets are checked again should it be resumed. */
-    void failed(String job, JobError error) {
+    void failed(Unchecked unchecked, JobError error) {
         database.change(connection -> {
-            if (Database.execute(connection,
-                    "update job set status = ?, finished_at = ?, error_code = ?, error_message = ?, error_param = ? "
-                            + "where id = ? and status = ?",
-                    JobStatus.FAILED.key(), System.currentTimeMillis(), error.code(), error.message(), error.param(),
-                    job,
-                    JobStatus.VALIDATING_FILES.key()) > 0) {
-                Database.execute(connection, "update job_validation set claimed_until = 0 where job_id = ?", job);
+            String job = unchecked.job();
+            if (ended(connection, unchecked,
+                    "status = ?, finished_at = ?, error_code = ?, error_message = ?, error_param = ?",
+                    JobStatus.FAILED.key(), System.currentTimeMillis(), error.code(), error.message(), error.param())) {
                 events.append(connection, job, Level.ERROR, Content.MESSAGE, "The job has failed: " + error.message(),
                         null);
                 JobReports.put(outbox, connection, job, JobStatus.FAILED);
             }
         });
+    }
+
+    /** @return whether the check was still this one's, and the job still wanted it */
+    private static boolean ended(Connection connection, Unchecked unchecked, String set, @Nullable Object... values)
+            throws SQLException {
+        if (Database.execute(connection, "update job_validation set permit = null where job_id = ? and permit = ?",
+                unchecked.job(), unchecked.permit()) == 0) {
+            return false;
+        }
+        @Nullable
+        Object[] arguments = Arrays.copyOf(values, values.length + 2);
+        arguments[values.length] = unchecked.job();
+        arguments[values.length + 1] = JobStatus.VALIDATING_FILES.key();
+        return Database.execute(connection, "update job set " + set + " where id = ? and status = ?", arguments) > 0;
     }
 
     private static ObjectNode read(String request) throws SQLException {

@@ -23,7 +23,7 @@ import dev.d3s.server.job.JobLog;
 import dev.d3s.server.job.JobStatus;
 import dev.d3s.server.request.NotFoundException;
 import dev.d3s.server.spec.Integration;
-import dev.d3s.server.store.Watch;
+import dev.d3s.server.store.Courier;
 import dev.d3s.server.tracking.TrackerStore.Step;
 import dev.d3s.server.tracking.TrackerStore.Tracker;
 import dev.d3s.spi.OutgoingRequests;
@@ -48,8 +48,7 @@ public class JobTrackers implements AutoCloseable {
     private final ServerSettings settings;
     private final OutgoingRequests requests;
     private final Duration look;
-    private @Nullable Watch watch;
-    private @Nullable HttpClient client;
+    private final Courier courier;
 
     @Inject
     JobTrackers(TrackerStore store, JobLog log, ServerSettings settings, OutgoingRequests requests) {
@@ -63,30 +62,17 @@ public class JobTrackers implements AutoCloseable {
         this.settings = settings;
         this.requests = requests;
         this.look = look;
+        this.courier = new Courier("d3s-trackers", look, MlflowRun.LIMIT, this::look);
     }
 
     public void start() {
-        HttpClient open = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(MlflowRun.LIMIT)
-            .build();
-        client = open;
-        Watch looking = new Watch("d3s-trackers", look, () -> look(open));
-        watch = looking;
-        looking.start();
+        courier.start();
     }
 
     /** What is missing is told after the next start. */
     @Override
     public void close() {
-        Watch looking = watch;
-        HttpClient open = client;
-        if (looking != null && open != null) {
-            looking.stop(); // so that what breaks off now is known to be no failure
-            open.shutdownNow();
-            looking.close();
-        }
+        courier.close();
     }
 
     /** Trackers that cannot be told at this moment; empty when all is well. */
@@ -95,27 +81,13 @@ public class JobTrackers implements AutoCloseable {
     }
 
     /** Until there is no more news. */
-    private void look(HttpClient open) {
+    private void look(HttpClient open) throws InterruptedException {
         boolean more = true;
-        while (more && !isClosed()) {
-            try {
-                long now = System.currentTimeMillis();
-                List<Tracker> trackers = store.claim(AT_ONCE, now, now + CLAIM.toMillis());
-                List<Thread> threads = new ArrayList<>();
-                for (Tracker tracker : trackers) {
-                    threads.add(Thread.ofVirtual().start(() -> tell(tracker, open)));
-                }
-                for (Thread each : threads) {
-                    each.join();
-                }
-                more = !trackers.isEmpty();
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                return;
-            } catch (RuntimeException e) {
-                LOG.warnf("Trackers' news could not be read; it is tried again: %s", e.getMessage());
-                return;
-            }
+        while (more && !courier.closed()) {
+            long now = System.currentTimeMillis();
+            List<Tracker> trackers = store.claim(AT_ONCE, now, now + CLAIM.toMillis());
+            Courier.each(trackers, tracker -> tell(tracker, open));
+            more = !trackers.isEmpty();
         }
     }
 
@@ -174,7 +146,7 @@ public class JobTrackers implements AutoCloseable {
     }
 
     private void failed(Tracker tracker, @Nullable String remoteId, Exception e) {
-        if (isClosed()) {
+        if (courier.closed()) {
             store.release(tracker); // nothing is wrong with it
             return;
         }
@@ -197,11 +169,6 @@ public class JobTrackers implements AutoCloseable {
             LOG.warnf("That an integration of job %s fails could not be stored: %s", tracker.job(),
                     stored.getMessage());
         }
-    }
-
-    private boolean isClosed() {
-        Watch looking = watch;
-        return looking != null && looking.stopped();
     }
 
     /** A note is an event, too: the tracker has news once more, and finds that there is nothing to tell. */

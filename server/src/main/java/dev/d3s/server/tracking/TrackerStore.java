@@ -44,9 +44,15 @@ final class TrackerStore {
      * @param lastEvent the job's newest event
      * @param failures in a row
      * @param failingSince milliseconds since 1970 of the first of them
+     * @param claimedUntil by this server, which may say what became of it while nobody else has claimed it
      */
     record Tracker(String job, int position, @Nullable String remoteId, int sentStep, Set<String> sentNames,
-            long seenEvent, long lastEvent, int failures, @Nullable Long failingSince) {}
+            long seenEvent, long lastEvent, int failures, @Nullable Long failingSince, long claimedUntil) {
+        private Tracker claimed(long until) {
+            return new Tracker(job, position, remoteId, sentStep, sentNames, seenEvent, lastEvent, failures,
+                    failingSince, until);
+        }
+    }
 
     /**
      * The metrics of one step.
@@ -65,8 +71,8 @@ final class TrackerStore {
                     + "where t.closed = 0 and t.claimed_until <= ? and j.last_event > t.seen_event "
                     + "order by t.claimed_until, t.job_id, t.position limit ?", TrackerStore::tracker, now, limit)
             .stream()
-            .filter(tracker -> changed(tracker, "claimed_until = ? where claimed_until <= ? and closed = 0", until,
-                    now))
+            .filter(tracker -> changed(tracker, "claimed_until = ?", until))
+            .map(tracker -> tracker.claimed(until))
             .toList();
     }
 
@@ -121,21 +127,21 @@ final class TrackerStore {
     void told(Tracker tracker, @Nullable String remoteId, int sentStep, Set<String> sentNames, long seenEvent,
             boolean closed) {
         changed(tracker, "remote_id = ?, sent_step = ?, sent_names = ?, seen_event = ?, closed = ?, failures = 0, "
-                + "last_error = null, failing_since = null, claimed_until = 0 where closed = 0", remoteId, sentStep,
+                + "last_error = null, failing_since = null, claimed_until = 0", remoteId, sentStep,
                 String.join(",", sentNames), seenEvent, closed ? 1 : 0);
     }
 
     /** A tracker that failed, to be tried again at that time. */
     void failed(Tracker tracker, @Nullable String remoteId, String error, long again, boolean closed) {
         changed(tracker, "remote_id = ?, failures = failures + 1, last_error = ?, "
-                + "failing_since = coalesce(failing_since, ?), claimed_until = ?, closed = ? where closed = 0",
+                + "failing_since = coalesce(failing_since, ?), claimed_until = ?, closed = ?",
                 remoteId,
                 error, System.currentTimeMillis(), again, closed ? 1 : 0);
     }
 
     /** A tracker that was not told after all: whoever serves next does it at once. */
     void release(Tracker tracker) {
-        changed(tracker, "claimed_until = ? where closed = 0", 0);
+        changed(tracker, "claimed_until = 0");
     }
 
     /** The error of a tracker that fails at this moment, and how many do. */
@@ -149,13 +155,17 @@ final class TrackerStore {
                 : errors.size() + (errors.size() == 1 ? " tracker fails: " : " trackers fail: ") + errors.getFirst();
     }
 
-    private boolean changed(Tracker tracker, String setAndWhere, @Nullable Object... arguments) {
+    /** @return whether it is as it was when it was read or claimed, and not somebody else's by now */
+    private boolean changed(Tracker tracker, String set, @Nullable Object... arguments) {
         @Nullable
-        Object[] all = Arrays.copyOf(arguments, arguments.length + 2);
+        Object[] all = Arrays.copyOf(arguments, arguments.length + 3);
         all[arguments.length] = tracker.job();
         all[arguments.length + 1] = tracker.position();
+        all[arguments.length + 2] = tracker.claimedUntil();
         return database.transaction(connection -> Database.execute(connection,
-                "update job_tracker set " + setAndWhere + " and job_id = ? and position = ?", all) > 0);
+                "update job_tracker set " + set
+                        + " where closed = 0 and job_id = ? and position = ? and claimed_until = ?",
+                all) > 0);
     }
 
     private static Tracker tracker(ResultSet row) throws SQLException {
@@ -164,6 +174,6 @@ final class TrackerStore {
                 row.getInt("sent_step"),
                 names == null || names.isEmpty() ? Set.of() : new TreeSet<>(Arrays.asList(names.split(","))),
                 row.getLong("seen_event"), row.getLong("last_event"), row.getInt("failures"),
-                Database.nullableLong(row, "failing_since"));
+                Database.nullableLong(row, "failing_since"), row.getLong("claimed_until"));
     }
 }

@@ -12,7 +12,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
-import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
@@ -25,7 +25,7 @@ import org.jboss.logging.Logger;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.server.config.WebhookSettings;
-import dev.d3s.server.store.Watch;
+import dev.d3s.server.store.Courier;
 import dev.d3s.server.webhook.WebhookOutbox.Report;
 
 /**
@@ -65,8 +65,7 @@ public class WebhookDelivery implements AutoCloseable {
     private final AtomicLong givenUp = new AtomicLong();
     /** When old reports were deleted last; on the watch's thread. */
     private long cleaned;
-    private @Nullable Watch watch;
-    private @Nullable HttpClient client;
+    private final Courier courier;
 
     @Inject
     WebhookDelivery(WebhookSettings settings, WebhookOutbox outbox, UndeliveredReports undelivered) {
@@ -78,36 +77,21 @@ public class WebhookDelivery implements AutoCloseable {
         this.outbox = outbox;
         this.undelivered = undelivered;
         this.pace = pace;
+        this.courier = new Courier("d3s-webhooks", pace.look(), pace.attempt(), this::look);
     }
 
     /** Begins to report and to send; does nothing where no address is set. To be called before jobs run. */
     public void start() {
-        URI url = settings.url();
-        if (url == null) {
-            return;
+        if (settings.url() != null) {
+            outbox.open();
+            courier.start();
         }
-        outbox.open();
-        HttpClient open = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(pace.attempt())
-            .build();
-        client = open;
-        Watch looking = new Watch("d3s-webhooks", pace.look(), () -> look(url, open));
-        watch = looking;
-        looking.start();
     }
 
     /** Attempts under way are abandoned, and made again by the next start. */
     @Override
     public void close() {
-        Watch looking = watch;
-        HttpClient open = client;
-        if (looking != null && open != null) {
-            looking.stop(); // so that what breaks off now is known to be no failure
-            open.shutdownNow();
-            looking.close();
-        }
+        courier.close();
     }
 
     /**
@@ -133,26 +117,16 @@ public class WebhookDelivery implements AutoCloseable {
                     + " for the webhook: " + trouble.lastError());
     }
 
-    private void look(URI url, HttpClient open) {
-        try {
-            long now = System.currentTimeMillis();
-            if (now - cleaned > TimeUnit.HOURS.toMillis(1)) {
-                outbox.forget(now - KEPT.toMillis());
-                cleaned = now;
-            }
-            // claimed for longer than the attempt and what follows it can take
-            List<Report> reports = outbox.claim(AT_ONCE, now, now + pace.attempt().toMillis() * 2 + 5000);
-            List<Thread> attempts = reports.stream()
-                .map(report -> Thread.ofVirtual().start(() -> attempt(report, url, open)))
-                .toList();
-            for (Thread attempt : attempts) {
-                attempt.join();
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (RuntimeException e) {
-            LOG.warnf("Reports to the webhook could not be read or stored; they are tried again: %s", e.getMessage());
+    private void look(HttpClient open) throws InterruptedException {
+        URI url = Objects.requireNonNull(settings.url());
+        long now = System.currentTimeMillis();
+        if (now - cleaned > TimeUnit.HOURS.toMillis(1)) {
+            outbox.forget(now - KEPT.toMillis());
+            cleaned = now;
         }
+        // claimed for longer than the attempt and what follows it can take
+        Courier.each(outbox.claim(AT_ONCE, now, now + pace.attempt().toMillis() * 2 + 5000),
+                report -> attempt(report, url, open));
     }
 
     /**
@@ -211,7 +185,7 @@ public class WebhookDelivery implements AutoCloseable {
                     false,
                     Duration.ZERO);
         } catch (IOException e) {
-            if (isClosed()) {
+            if (courier.closed()) {
                 throw new InterruptedException();
             }
             String text = String.valueOf(e.getMessage());
@@ -219,11 +193,6 @@ public class WebhookDelivery implements AutoCloseable {
                     ? e.getClass().getSimpleName()
                     : text.substring(0, Math.min(SHOWN, text.length()))) + ".", false, Duration.ZERO);
         }
-    }
-
-    private boolean isClosed() {
-        Watch looking = watch;
-        return looking != null && looking.stopped();
     }
 
     private void giveUp(Report report, String error) {

@@ -89,10 +89,12 @@ public final class WebhookOutbox {
                 + "where id = ? and status = ? and attempts = ?", at, error, report.id(), WAITING, report.attempts());
     }
 
-    /** @return whether it was still waiting */
+    /** @return whether it was still waiting, and nobody else tries again */
     boolean givenUp(Report report, String error) {
         return changed("update webhook_report set status = 'given_up', claimed_until = 0, ended_at = ?, last_error = ? "
-                + "where id = ? and status = ?", System.currentTimeMillis(), error, report.id(), WAITING);
+                + "where id = ? and status = ? and attempts = ?", System.currentTimeMillis(), error, report.id(),
+                WAITING,
+                report.attempts());
     }
 
     /** Reports that failed at least once and wait, and why the last of them did. */

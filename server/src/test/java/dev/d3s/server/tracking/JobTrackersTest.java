@@ -322,6 +322,28 @@ class JobTrackersTest {
     }
 
     @Test
+    void shouldNotLetAServerThatSleptWriteOverItsSuccessor() {
+        TestServer server = server();
+        PlayedRun run = claimed(server, mlflowJob(server, 6));
+        run.step(new StepReport(0, 6, Map.of("loss", 0.5)), "Step 1");
+        TrackerStore store = new TrackerStore(server.database);
+        TrackerStore.Tracker sleeper = store.claim(8, 1000, 2000).getFirst();
+        assertThat(store.claim(8, 1999, 3000)).isEmpty();
+        TrackerStore.Tracker successor = store.claim(8, 2000, 3000).getFirst();
+        store.told(sleeper, "sleeper", 0, Set.of("loss"), 9, true);
+        store.failed(sleeper, "sleeper", "away", 9000, true);
+        store.release(sleeper);
+        assertThat(store.claim(8, 2999, 4000)).isEmpty();
+
+        store.told(successor, "successor", 0, Set.of("loss"), 1, false);
+
+        assertThat(store.claim(8, 3000, 4000)).singleElement().satisfies(tracker -> {
+            assertThat(tracker.remoteId()).isEqualTo("successor");
+            assertThat(tracker.failures()).isZero();
+        });
+    }
+
+    @Test
     void shouldNotReachIntoTheServersNetwork() throws Exception {
         TestServer server = server();
         JobTrackers trackers = trackers(server, false);
