@@ -4,6 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.function.Supplier;
 
 import jakarta.inject.Inject;
 import jakarta.inject.Singleton;
@@ -44,6 +45,11 @@ public final class IdempotencyStore {
     public record Request(String organization, String kind, String key, String hash) {
         /** @param key {@code null} for a request without a name, which is {@code null} */
         public static @Nullable Request of(Caller caller, String kind, @Nullable String key, JsonNode body) {
+            return of(caller, kind, key, body::toString);
+        }
+
+        /** @param body what makes requests the same; asked for where there is a name */
+        public static @Nullable Request of(Caller caller, String kind, @Nullable String key, Supplier<String> body) {
             if (key == null) {
                 return null;
             }
@@ -51,7 +57,7 @@ public final class IdempotencyStore {
                 throw new InvalidRequestException("Idempotency-Key", "invalid_value",
                         "The header Idempotency-Key must have 1 to " + LONGEST + " characters, such as a UUID.");
             }
-            return new Request(caller.organization(), kind, key, KeySecret.sha256(body.toString()));
+            return new Request(caller.organization(), kind, key, KeySecret.sha256(body.get()));
         }
     }
 

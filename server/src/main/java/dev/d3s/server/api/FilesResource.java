@@ -11,9 +11,13 @@ import jakarta.ws.rs.core.MediaType;
 import jakarta.ws.rs.core.Response;
 
 import org.eclipse.microprofile.openapi.annotations.Operation;
+import org.eclipse.microprofile.openapi.annotations.media.Content;
+import org.eclipse.microprofile.openapi.annotations.media.Schema;
+import org.eclipse.microprofile.openapi.annotations.responses.APIResponse;
 import org.eclipse.microprofile.openapi.annotations.tags.Tag;
 import org.jboss.resteasy.reactive.PartType;
 import org.jboss.resteasy.reactive.RestForm;
+import org.jboss.resteasy.reactive.RestHeader;
 import org.jboss.resteasy.reactive.RestPath;
 import org.jboss.resteasy.reactive.RestQuery;
 import org.jboss.resteasy.reactive.multipart.FileUpload;
@@ -22,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.access.Scope;
 import dev.d3s.server.api.Wire.Deleted;
+import dev.d3s.server.api.Wire.ErrorObject;
 import dev.d3s.server.api.Wire.FileObject;
 import dev.d3s.server.api.Wire.Listing;
 import dev.d3s.server.file.FileService;
@@ -49,8 +54,11 @@ class FilesResource {
     @POST
     @Consumes(MediaType.MULTIPART_FORM_DATA)
     @Operation(summary = "Upload a dataset: JSON Lines, one row per line")
+    @APIResponse(responseCode = "200", content = @Content(schema = @Schema(implementation = FileObject.class)))
+    @APIResponse(responseCode = "422", description = "The Idempotency-Key was sent with another request", content = @Content(schema = @Schema(implementation = ErrorObject.class)))
     public FileObject upload(@RestForm("file") @Nullable FileUpload file,
-            @RestForm @PartType(MediaType.TEXT_PLAIN) @Nullable String purpose) {
+            @RestForm @PartType(MediaType.TEXT_PLAIN) @Nullable String purpose,
+            @RestHeader("Idempotency-Key") @Nullable String idempotencyKey) {
         Caller caller = callers.with(Scope.FILES_WRITE);
         if (file == null || file.fileName() == null || file.fileName().isBlank()) {
             throw new InvalidRequestException("file", "missing_required_parameter",
@@ -60,7 +68,8 @@ class FilesResource {
             throw new InvalidRequestException("purpose", "invalid_value",
                     "'purpose' must be 'fine-tune', not " + (purpose == null ? "absent" : "'" + purpose + "'") + ".");
         }
-        return FileObject.of(files.add(caller, file.uploadedFile(), name(file.fileName()), purpose));
+        return FileObject.of(files.add(caller, file.uploadedFile(), name(file.fileName()), purpose,
+                idempotencyKey));
     }
 
     /** What a file is called; it is never a path. */

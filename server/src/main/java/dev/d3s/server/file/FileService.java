@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.access.AuditAction;
 import dev.d3s.server.access.AuditStore;
 import dev.d3s.server.access.Caller;
+import dev.d3s.server.access.IdempotencyStore;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.request.ConflictException;
 import dev.d3s.server.request.LimitReachedException;
@@ -36,6 +37,7 @@ public class FileService {
 
     private final FileStore store;
     private final AuditStore audit;
+    private final IdempotencyStore idempotency;
     private final Identifiers identifiers;
     private final Path directory;
     private final @Nullable Path dataDirectory;
@@ -43,10 +45,11 @@ public class FileService {
     private final List<UnfinishedWork> unfinished;
 
     @Inject
-    FileService(FileStore store, AuditStore audit, Identifiers identifiers, ServerSettings settings, DiskUse disk,
-            @All List<UnfinishedWork> unfinished) {
+    FileService(FileStore store, AuditStore audit, IdempotencyStore idempotency, Identifiers identifiers,
+            ServerSettings settings, DiskUse disk, @All List<UnfinishedWork> unfinished) {
         this.store = store;
         this.audit = audit;
+        this.idempotency = idempotency;
         this.identifiers = identifiers;
         this.directory = settings.filesDirectory();
         this.dataDirectory = settings.dataDirectory();
@@ -61,6 +64,28 @@ public class FileService {
      * @throws LimitReachedException when the caller's organization has too much on the disk
      */
     public UploadedFile add(Caller caller, Path upload, String filename, String purpose) {
+        return add(caller, upload, filename, purpose, null);
+    }
+
+    /** @param idempotencyKey requests with the same one, and the same bytes, make one file; {@code null} for none */
+    public UploadedFile add(Caller caller, Path upload, String filename, String purpose,
+            @Nullable String idempotencyKey) {
+        // the bytes are read for that, and only then
+        IdempotencyStore.Request named = IdempotencyStore.Request.of(caller, "file", idempotencyKey,
+                () -> purpose + "\n" + filename + "\n" + hash(upload));
+        Optional<String> made = idempotency.made(named);
+        if (made.isPresent()) {
+            return file(caller.within(), made.get());
+        }
+        try {
+            return store(caller, upload, filename, purpose, named);
+        } catch (IdempotencyStore.TakenException e) {
+            return file(caller.within(), idempotency.made(named).orElseThrow(() -> e));
+        }
+    }
+
+    private UploadedFile store(Caller caller, Path upload, String filename, String purpose,
+            IdempotencyStore.@Nullable Request named) {
         disk.require(caller.organization(), size(upload));
         String id = identifiers.next("file");
         Path temporary = directory.resolve("." + id + ".tmp");
@@ -72,8 +97,11 @@ public class FileService {
                 DurableFiles.publish(temporary, content(id));
                 UploadedFile file = new UploadedFile(id, caller.organization(), filename, purpose, bytes,
                         System.currentTimeMillis());
-                store.insert(file, connection -> audit.append(connection, caller,
-                        AuditAction.FILE_CREATED, id, details -> details.put("bytes", bytes)));
+                store.insert(file, connection -> {
+                    idempotency.take(connection, named, id);
+                    audit.append(connection, caller, AuditAction.FILE_CREATED, id,
+                            details -> details.put("bytes", bytes));
+                });
                 return file;
             } catch (RuntimeException e) {
                 Files.deleteIfExists(content(id)); // nobody has a name for it
@@ -83,6 +111,14 @@ public class FileService {
             }
         } catch (IOException e) {
             throw IoFailures.exception("storing the file '" + filename + "'", e);
+        }
+    }
+
+    private static String hash(Path upload) {
+        try {
+            return DurableFiles.sha256(upload);
+        } catch (IOException e) {
+            throw IoFailures.exception("storing a file", e);
         }
     }
 
@@ -156,8 +192,10 @@ public class FileService {
                 }
             }
         }
-        store.delete(file.id(),
-                connection -> audit.append(connection, caller, AuditAction.FILE_DELETED, id, null));
+        store.delete(file.id(), connection -> {
+            idempotency.forget(connection, id);
+            audit.append(connection, caller, AuditAction.FILE_DELETED, id, null);
+        });
         try {
             Files.deleteIfExists(content(file));
         } catch (IOException e) {

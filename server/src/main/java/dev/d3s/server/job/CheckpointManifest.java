@@ -1,15 +1,9 @@
 package dev.d3s.server.job;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -21,6 +15,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 
+import dev.d3s.server.store.DurableFiles;
+
 /**
  * {@code trainer/manifest.json} of a checkpoint: size and SHA-256 of each of its files. Written last, so that a directory
  * without one is not complete. On the caller's thread; nothing to close.
@@ -29,7 +25,6 @@ final class CheckpointManifest {
     static final String FILE = "trainer/manifest.json";
 
     private static final ObjectMapper JSON = new ObjectMapper();
-    private static final int PIECE = 1 << 20;
 
     private CheckpointManifest() {}
 
@@ -39,7 +34,7 @@ final class CheckpointManifest {
         ObjectNode files = manifest.put("format", 1).putObject("files");
         for (String name : names(directory)) {
             Path file = directory.resolve(name);
-            files.putObject(name).put("size", Files.size(file)).put("sha256", digest(file));
+            files.putObject(name).put("size", Files.size(file)).put("sha256", DurableFiles.sha256(file));
         }
         Path target = directory.resolve(FILE);
         Files.createDirectories(target.resolveSibling("."));
@@ -69,7 +64,7 @@ final class CheckpointManifest {
                 if (Files.size(file) != size) {
                     return listed.getKey() + " has " + Files.size(file) + " bytes instead of " + size;
                 }
-                if (!digest(file).equals(listed.getValue().path("sha256").asText())) {
+                if (!DurableFiles.sha256(file).equals(listed.getValue().path("sha256").asText())) {
                     return listed.getKey() + " does not have the SHA-256 that it was written with";
                 }
             }
@@ -94,23 +89,6 @@ final class CheckpointManifest {
         }
         names.sort(null);
         return names;
-    }
-
-    static String digest(Path file) throws IOException {
-        MessageDigest digest;
-        try {
-            digest = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("Every JDK has SHA-256.", e);
-        }
-        ByteBuffer piece = ByteBuffer.allocate(PIECE);
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            while (channel.read(piece) >= 0) {
-                digest.update(piece.array(), 0, piece.position());
-                piece.clear();
-            }
-        }
-        return HexFormat.of().formatHex(digest.digest());
     }
 
     /** Bytes of all files below a directory; 0 when there is none. */

@@ -1,6 +1,7 @@
 package dev.d3s.server.store;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -10,12 +11,17 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
 import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
 /** Files that are either complete or absent, also after the power failed: written elsewhere, synchronised, renamed. */
 public final class DurableFiles {
+    private static final int PIECE = 1 << 20;
+
     private DurableFiles() {}
 
     /** Makes a finished temporary file or directory appear under its name, in place of what was there. */
@@ -64,6 +70,24 @@ public final class DurableFiles {
                 return FileVisitResult.CONTINUE;
             }
         });
+    }
+
+    /** SHA-256 of a file's bytes, in hexadecimal. */
+    public static String sha256(Path file) throws IOException {
+        MessageDigest digest;
+        try {
+            digest = MessageDigest.getInstance("SHA-256");
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("Every JDK has SHA-256.", e);
+        }
+        ByteBuffer piece = ByteBuffer.allocate(PIECE);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            while (channel.read(piece) >= 0) {
+                digest.update(piece.array(), 0, piece.position());
+                piece.clear();
+            }
+        }
+        return HexFormat.of().formatHex(digest.digest());
     }
 
     private static void sync(Path path) throws IOException {

@@ -3,6 +3,8 @@ package dev.d3s.server.access;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -41,10 +43,12 @@ class KeyServiceTest {
     private static final Listening LOCAL = new Listening("127.0.0.1", false);
     private static final Listening OPEN = new Listening("0.0.0.0", false);
 
+    private final Path home;
     private final TestServer server;
     private final KeyService keys;
 
     KeyServiceTest(@TempDir Path home) {
+        this.home = home;
         TestServer.baseModel(home, "base");
         server = new TestServer(home); // never started: nobody runs the jobs
         keys = listening(LOCAL, false);
@@ -254,6 +258,22 @@ class KeyServiceTest {
                 "update idempotency_key set created_at = created_at - 86400001"));
 
         assertThat(server.jobs.create(TestServer.CALLER, request, "once").id()).isNotEqualTo(first);
+    }
+
+    private UploadedFile upload(String content, String name) throws IOException {
+        return server.files.add(TestServer.CALLER, Files.writeString(home.resolve("upload"), content), "rows.jsonl",
+                "fine-tune", name);
+    }
+
+    @Test
+    void shouldMakeOneFileOfAnUploadThatComesAgain() throws Exception {
+        UploadedFile first = upload("{}", "once");
+        assertThat(upload("{}", "once")).isEqualTo(first);
+        assertThat(upload("{}", "another").id()).isNotEqualTo(first.id());
+        assertThatThrownBy(() -> upload("{} ", "once")).isInstanceOf(UnprocessableException.class);
+        server.files.delete(TestServer.CALLER, first.id());
+
+        assertThat(upload("{} ", "once").id()).isNotEqualTo(first.id());
     }
 
     @Test

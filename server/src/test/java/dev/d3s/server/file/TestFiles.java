@@ -3,6 +3,7 @@ package dev.d3s.server.file;
 import java.util.List;
 
 import dev.d3s.server.access.AuditStore;
+import dev.d3s.server.access.IdempotencyStore;
 import dev.d3s.server.config.QueueSettings;
 import dev.d3s.server.config.ServerSettings;
 import dev.d3s.server.request.UnfinishedWork;
@@ -15,6 +16,7 @@ public record TestFiles(FileService files, DiskUse disk) {
             QueueSettings queue, DiskUser others, List<UnfinishedWork> unfinished) {
         FileStore store = new FileStore(database);
         DiskUse disk = new DiskUse(store, others, queue);
-        return new TestFiles(new FileService(store, audit, identifiers, settings, disk, unfinished), disk);
+        return new TestFiles(new FileService(store, audit, new IdempotencyStore(database), identifiers, settings,
+                disk, unfinished), disk);
     }
 }
