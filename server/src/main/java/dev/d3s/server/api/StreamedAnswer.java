@@ -17,6 +17,7 @@ import dev.d3s.server.rollout.CompletionResult;
 import dev.d3s.server.rollout.Completions;
 import dev.d3s.server.rollout.FinishReason;
 import dev.d3s.spi.D3sException;
+import dev.d3s.spi.ErrorCategory;
 
 /**
  * An answer in server-sent events, as it is generated, and {@code [DONE]} at its end. What goes wrong before the first event
@@ -75,9 +76,13 @@ abstract class StreamedAnswer {
             }
             D3sException failure = e instanceof D3sException known
                     ? known
-                    : new D3sException(dev.d3s.spi.ErrorCategory.INTERNAL, "internal_error",
+                    : new D3sException(ErrorCategory.INTERNAL, "internal_error",
                             "The server failed (" + e.getClass().getSimpleName() + "); its log has the details.", e);
-            LOG.error("A streamed completion failed.", e);
+            if (failure.category() == ErrorCategory.INTERNAL) {
+                LOG.error("A streamed completion failed.", e);
+            } else {
+                LOG.infof("A streamed completion ended early: %s", failure.text());
+            }
             events.event(null, words.write(ErrorObject.of(failure)));
         }
         events.event(null, "[DONE]");

@@ -27,6 +27,7 @@ import com.openai.core.http.HttpResponse;
 import com.openai.core.http.StreamResponse;
 import com.openai.errors.BadRequestException;
 import com.openai.errors.NotFoundException;
+import com.openai.errors.SseException;
 import com.openai.models.chat.completions.ChatCompletion;
 import com.openai.models.chat.completions.ChatCompletionChunk;
 import com.openai.models.chat.completions.ChatCompletionCreateParams;
@@ -323,6 +324,25 @@ class OpenAiClientTest {
             .maxCompletionTokens(20L)
             .logprobs(true)
             .topLogprobs(1L);
+    }
+
+    /** As a client's of a policy whose job is paused. */
+    @Test
+    void shouldSayThatAStreamEndedEarly() {
+        List<String> heard = new ArrayList<>();
+        try (StreamResponse<ChatCompletionChunk> stream = client.chat()
+            .completions()
+            .createStreaming(ChatCompletionCreateParams.builder().model("base").addUserMessage("closed").build())) {
+            assertThatThrownBy(() -> stream.stream()
+                .flatMap(chunk -> chunk.choices().stream())
+                .forEach(choice -> choice.delta().content().ifPresent(heard::add)))
+                .isInstanceOfSatisfying(SseException.class, e -> {
+                    assertThat(e.code()).hasValue("model_closed");
+                    assertThat(e.type()).hasValue("server_error");
+                    assertThat(e).hasMessageContaining("ask again");
+                });
+        }
+        assertThat(String.join("", heard)).isEqualTo("c");
     }
 
     @Test

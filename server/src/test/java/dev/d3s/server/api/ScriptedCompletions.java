@@ -25,8 +25,8 @@ import dev.d3s.spi.ErrorCategory;
 
 /**
  * Completes any prompt with the letters of "abcdef", one token each, up to the limit. A token is a character. A
- * conversation is completed with what its last message says; one that says "busy" is refused, and one that says "wait"
- * ends when its client goes.
+ * conversation is completed with what its last message says; one that says "busy" is refused, one that says "wait"
+ * ends when its client goes, and one that says "closed" as that of a policy whose job pauses.
  */
 @Alternative
 @Singleton
@@ -100,6 +100,9 @@ public class ScriptedCompletions implements Completions {
         }
         for (int at = 0; at < text.length(); at++) {
             listener.text(index, piece(text.substring(at, at + 1), request.likeliest(), false));
+            if (answer.equals("closed")) {
+                throw new D3sException(ErrorCategory.RESOURCES, "model_closed", "The model was closed; ask again.");
+            }
         }
         listener.finished(index, finish);
         return new CompletionResult.Choice(prompt, piece(text, request.likeliest(), false), finish);
