@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 
@@ -59,7 +60,7 @@ public final class JsonTokenizer implements Tokenizer {
             } catch (D3sException unencodable) {
                 continue;
             }
-            int[] whole = ids(library.encode(text, true, false).getIds());
+            int[] whole = ids(text, true);
             for (int start = 0; plain.length > 0 && start + plain.length <= whole.length; start++) {
                 if (Arrays.equals(plain, 0, plain.length, whole, start, start + plain.length)) {
                     return Arrays.copyOf(whole, start);
@@ -114,24 +115,29 @@ public final class JsonTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        long[] ids;
         try {
-            ids = library.encode(text, false, false).getIds();
+            return ids(text, false);
         } catch (RuntimeException refused) {
             throw new D3sException(ErrorCategory.USER, "invalid_text",
                     "The tokenizer cannot encode a text: " + refused.getMessage()
                             + ". Its vocabulary may lack a token for unknown symbols.",
                     refused);
         }
-        return ids(ids);
     }
 
-    private static int[] ids(long[] ids) {
-        int[] tokens = new int[ids.length];
-        for (int index = 0; index < ids.length; index++) {
-            tokens[index] = Math.toIntExact(ids[index]);
+    /** Asks the library for ids alone: its Java wrapper also makes an object for each token, its text and its place. */
+    private int[] ids(String text, boolean special) {
+        long encoding = TokenizersLibrary.LIB.encode(library.getHandle(), text, special);
+        try {
+            long[] ids = TokenizersLibrary.LIB.getTokenIds(encoding);
+            int[] tokens = new int[ids.length];
+            for (int index = 0; index < ids.length; index++) {
+                tokens[index] = Math.toIntExact(ids[index]);
+            }
+            return tokens;
+        } finally {
+            TokenizersLibrary.LIB.deleteEncoding(encoding);
         }
-        return tokens;
     }
 
     @Override

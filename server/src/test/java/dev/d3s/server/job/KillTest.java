@@ -33,7 +33,7 @@ import dev.d3s.server.example.ExampleModels;
  */
 @Timeout(value = 20, unit = TimeUnit.MINUTES)
 class KillTest {
-    private static final int KILLS = Integer.getInteger("d3s.kills", 3);
+    private static final int KILLS = Integer.getInteger("d3s.kills", 2);
     private static final long SEED = Long.getLong("d3s.kills.seed", System.nanoTime() % 1_000_000);
     private static final int STEPS = 12 + 12 * KILLS;
     private static final int INTERVAL = 4;

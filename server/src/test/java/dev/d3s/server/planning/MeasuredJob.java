@@ -21,10 +21,10 @@ enum MeasuredJob {
     TWO_WORKERS_IN_PLACE(model(1000, 512, 10, 1408, 512), PolicySettings.DEFAULT, false, 2, 4, 24, 8, 1, 1,
             new EngineSettings(2, 1, 128, 1024, ActivationCheckpointing.NONE, 2, 1, 4, Refresh.IN_PLACE)),
     /** Activations. */
-    LONG_SEQUENCES(model(500, 128, 6, 384, 2048), PolicySettings.DEFAULT, false, 1, 4, 1000, 8, 1, 1,
+    LONG_SEQUENCES(model(500, 128, 6, 384, 2048), PolicySettings.DEFAULT, false, 1, 4, 700, 8, 1, 1,
             new EngineSettings(1, 1, 4096, 4096, ActivationCheckpointing.NONE, 1, 1, 8, Refresh.RECREATE)),
     /** What checkpointing leaves of them. */
-    CHECKPOINTED(model(500, 192, 12, 512, 2048), PolicySettings.DEFAULT, false, 1, 4, 1000, 8, 1, 1,
+    CHECKPOINTED(model(500, 192, 8, 512, 2048), PolicySettings.DEFAULT, false, 1, 4, 700, 8, 1, 1,
             new EngineSettings(1, 1, 4096, 4096, ActivationCheckpointing.LAYER, 1, 1, 8, Refresh.RECREATE)),
     /** Keys and values: of 32 completions, which fill their slots, since only pages that are written take memory. */
     LARGE_CACHE(model(500, 128, 8, 384, 2048), PolicySettings.DEFAULT, false, 4, 8, 1000, 8, 0.03, 0.2,

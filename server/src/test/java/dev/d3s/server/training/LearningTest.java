@@ -7,6 +7,7 @@ import java.util.List;
 
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.api.io.TempDir;
 
 import dev.d3s.server.example.ArithmeticTask;
@@ -15,10 +16,14 @@ import dev.d3s.server.policy.LoraSettings;
 import dev.d3s.server.policy.PolicySettings;
 import dev.d3s.server.policy.Precision;
 
-/** The claim of the project, small: a policy with a mediocre first skill becomes good on what D3S keeps. */
+/**
+ * The claim of the project, small: a policy with a mediocre first skill becomes good on what D3S keeps. With
+ * {@code -Dd3s.learning.all=true} also with adapters and in bf16, one by one.
+ */
 class LearningTest {
     private static final int SUPERVISED_STEPS = 350;
     private static final int STEPS = 20;
+    private static final String EACH = "d3s.learning.all";
 
     @TempDir
     static Path directory;
@@ -54,7 +59,16 @@ class LearningTest {
         assertThat(learned.totals().trainedTokens()).isLessThan(learned.totals().generatedTokens() * 2 / 5);
     }
 
+    /** Both at once, so that each has learned in a usual run of the checks. */
     @Test
+    void shouldRaiseItWithAdaptersInBf16() throws Exception {
+        Learned learned = reinforced(new PolicySettings(Precision.BF16, LoraSettings.of(8, 16)), 2e-3);
+
+        assertThat(learned.accuracy().getLast()).isGreaterThan(learned.accuracy().getFirst() + 0.3);
+    }
+
+    @Test
+    @EnabledIfSystemProperty(named = EACH, matches = "true")
     void shouldRaiseItWithAdaptersAlone() throws Exception {
         Learned learned = reinforced(new PolicySettings(Precision.FP32, LoraSettings.of(8, 16)), 2e-3);
 
@@ -62,6 +76,7 @@ class LearningTest {
     }
 
     @Test
+    @EnabledIfSystemProperty(named = EACH, matches = "true")
     void shouldRaiseItInBf16() throws Exception {
         Learned learned = reinforced(new PolicySettings(Precision.BF16, null), 2e-4);
 
