@@ -197,7 +197,8 @@ final class Surroundings {
                 ? "a server uses " + config.home() + " at this moment"
                 : "no server uses " + config.home()));
         config.webhooks().url().ifPresent(url -> findings.add(webhook(url)));
-        String endpoint = environment.getOrDefault("OTEL_EXPORTER_OTLP_ENDPOINT", "");
+        String endpoint = environment.getOrDefault("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+                environment.getOrDefault("OTEL_EXPORTER_OTLP_ENDPOINT", ""));
         findings.add(Finding.ok("traces", endpoint.isEmpty() ? "off" : "sent to " + endpoint));
         return findings;
     }

@@ -121,6 +121,11 @@ public final class Main {
                         || environment.containsKey("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))) {
             System.setProperty("OTEL_SDK_DISABLED", "false");
         }
+        for (String variable : List.of("OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS")) {
+            if (environment.containsKey(variable)) {
+                System.setProperty(variable, TraceHeaders.decoded(environment.getOrDefault(variable, "")));
+            }
+        }
     }
 
     private static void load(String[] arguments, LoadTest.Options options) throws IOException {
