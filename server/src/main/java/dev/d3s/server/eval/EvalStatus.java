@@ -4,7 +4,7 @@ import java.util.Locale;
 
 /** How far an evaluation is. */
 public enum EvalStatus {
-    /** Waits for the ones before it, or for the server to go on with it. */
+    /** Waits for its turn, or for a server to go on with it. */
     QUEUED,
     /** Generates and grades. */
     RUNNING,

@@ -148,7 +148,6 @@ public final class Runs<R> implements AutoCloseable {
             if (running.isEmpty() && !unsettled) {
                 return;
             }
-            unsettled = false;
             // asked under the lock, under which runs begin
             nobodys.addAll(kind.held());
             running.forEach((permit, run) -> {
@@ -156,6 +155,7 @@ public final class Runs<R> implements AutoCloseable {
                     kind.lost(run); // or it has just ended
                 }
             });
+            unsettled = !nobodys.isEmpty();
         } finally {
             lock.unlock();
         }
@@ -163,9 +163,6 @@ public final class Runs<R> implements AutoCloseable {
         nobodys.stream().filter(abandoned::contains).forEach(kind::unrecorded);
         abandoned.clear();
         abandoned.addAll(nobodys);
-        if (!nobodys.isEmpty()) {
-            unsettled = true;
-        }
     }
 
     private final class Work implements Permits.Work {
