@@ -52,21 +52,23 @@ record MathAnswer(Rational value, boolean percent) {
                 || (other.percent && !percent && other.value.over(HUNDRED).equals(value));
     }
 
-    /** What is marked as the answer; null when nothing is. */
+    /** What is marked as the answer; null when nothing is. Each character is looked at a few times, whatever stands there. */
     static @Nullable String marked(String text) {
         int hashes = text.lastIndexOf(HASHES);
-        int boxed = lastBox(text, text.length());
-        while (boxed > hashes) {
-            int brace = text.indexOf('{', boxed);
-            int space = boxed + BOXED_SPACE.length();
-            if (text.startsWith(BOXED_SPACE, boxed) && brace != space) {
-                return text.substring(space).strip().split("[\\s$]", 2)[0];
+        int[] closing = null;
+        for (int i = text.lastIndexOf('\\'); i > hashes; i = text.lastIndexOf('\\', i - 1)) {
+            int brace = openingBrace(text, i);
+            if (brace < 0) {
+                continue;
             }
-            int end = brace < 0 ? -1 : closingBrace(text, brace + 1);
-            if (end >= 0) {
+            if (brace == text.length() || text.charAt(brace) != '{') {
+                return text.substring(brace).strip().split("[\\s$]", 2)[0];
+            }
+            closing = closing == null ? closingBraces(text, hashes + 1) : closing;
+            int end = closing[brace - hashes - 1];
+            if (end > 0) {
                 return text.substring(brace + 1, end);
             }
-            boxed = lastBox(text, boxed - 1);
         }
         if (hashes >= 0) {
             String rest = text.substring(hashes + HASHES.length()).stripLeading();
@@ -76,25 +78,29 @@ record MathAnswer(Rational value, boolean percent) {
         return null;
     }
 
-    private static int lastBox(String text, int before) {
-        int last = text.lastIndexOf(BOXED_SPACE, before);
+    /** Where a box that begins here has its brace, or without one its content; -1 where none begins. */
+    private static int openingBrace(String text, int begin) {
         for (String box : BOXES) {
-            last = Math.max(last, text.lastIndexOf(box, before));
-        }
-        return last;
-    }
-
-    /** Index of the brace that closes the one before {@code start}, or -1. */
-    private static int closingBrace(String text, int start) {
-        int depth = 1;
-        for (int i = start; i < text.length(); i++) {
-            char c = text.charAt(i);
-            depth += c == '{' ? 1 : c == '}' ? -1 : 0;
-            if (depth == 0) {
-                return i;
+            if (text.startsWith(box, begin)) {
+                return begin + box.length() - 1;
             }
         }
-        return -1;
+        return text.startsWith(BOXED_SPACE, begin) ? begin + BOXED_SPACE.length() : -1;
+    }
+
+    /** For each character from {@code begin} that is a brace that is closed, where; else 0. */
+    private static int[] closingBraces(String text, int begin) {
+        int[] closing = new int[text.length() - begin];
+        int[] open = new int[text.length() - begin];
+        int depth = 0;
+        for (int i = begin; i < text.length(); i++) {
+            if (text.charAt(i) == '{') {
+                open[depth++] = i;
+            } else if (text.charAt(i) == '}' && depth > 0) {
+                closing[open[--depth] - begin] = i;
+            }
+        }
+        return closing;
     }
 
     /** Without what LaTeX adds for looks: thin spaces inside numbers, sized brackets, text commands. */
