@@ -14,14 +14,15 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Exact arithmetic with symbols: quotients of polynomials over the rational numbers, in variables, in pi and e, and in roots.
- * A root is a symbol with a relation, such as s^2 = 2, that every product is reduced by. Roots of different primes are
+ * A root is a symbol with a relation, such as s^2 = 2, that every product is reduced by. Square roots of different primes are
  * independent of each other, so whether a number built from them and fractions is 0 is decided exactly, and so is the
  * equality of quotients, by multiplying them out: a/b = c/d when ad - bc is the zero polynomial. What it has no rule for,
  * such as sin x, is a symbol named after its argument.
  *
  * <p>
- * Roots take the positive branch, variables in them too: the root of x^2 is x. Nested roots are symbols of their own, so that
- * equal numbers may be taken for different ones there, but never the reverse.
+ * Roots take the positive branch, variables in them too: the root of x^2 is x. Functions, nested roots and roots of higher
+ * degree are symbols of their own, so that equal numbers may be taken for different ones there, but never the reverse:
+ * what has only other symbols is {@link Quotient#settled}, the rest is for {@link Numerics}.
  *
  * <p>
  * Expressions come from models and may be anything: terms, digits, exponents and work are bounded, and {@link TooLarge} ends
@@ -53,8 +54,19 @@ final class Algebra {
      * Something that polynomials are made of; equal by name.
      *
      * @param degree power of it that the replacement stands for; 0 where there is none
+     * @param settled whether it is independent of all other symbols but for its replacement
      */
-    record Symbol(String name, int degree, @Nullable Polynomial replacement) implements Comparable<Symbol> {
+    record Symbol(String name, int degree, @Nullable Polynomial replacement, boolean settled)
+            implements
+                Comparable<Symbol> {
+        static Symbol variable(String name) {
+            return new Symbol(name, 0, null, true);
+        }
+
+        static Symbol opaque(String name) {
+            return new Symbol(name, 0, null, false);
+        }
+
         @Override
         public boolean equals(@Nullable Object other) {
             return other instanceof Symbol symbol && symbol.name.equals(name);
@@ -106,6 +118,13 @@ final class Algebra {
             return String.join("+", sorted);
         }
 
+        boolean settled() {
+            return terms.keySet()
+                .stream()
+                .flatMap(monomial -> monomial.powers().keySet().stream())
+                .allMatch(Symbol::settled);
+        }
+
         /** The coefficient of the first of its terms in a fixed order. */
         Rational leading() {
             return terms.entrySet()
@@ -129,12 +148,17 @@ final class Algebra {
         boolean isZero() {
             return numerator.isZero();
         }
+
+        /** Whether there are rules for all that is in it, so that it is equal only to what {@link Algebra#equal} says. */
+        boolean settled() {
+            return numerator.settled() && denominator.settled();
+        }
     }
 
     private static final Polynomial ZERO = new Polynomial(Map.of());
     private static final Polynomial ONE = new Polynomial(Map.of(Monomial.ONE, Rational.ONE));
     private static final Symbol IMAGINARY = new Symbol("i", 2,
-            new Polynomial(Map.of(Monomial.ONE, Rational.of(-1))));
+            new Polynomial(Map.of(Monomial.ONE, Rational.of(-1))), true);
 
     private long budget = 60_000;
 
@@ -153,12 +177,16 @@ final class Algebra {
 
     /** A variable, or the imaginary unit for {@code i}. */
     Quotient symbol(String name) {
-        return new Quotient(of(name.equals("i") ? IMAGINARY : new Symbol(name, 0, null), 1), ONE);
+        return symbol(name.equals("i") ? IMAGINARY : Symbol.variable(name));
+    }
+
+    private static Quotient symbol(Symbol symbol) {
+        return new Quotient(of(symbol, 1), ONE);
     }
 
     /** A function that has no rules here. */
     Quotient function(String name, Quotient argument) {
-        return symbol(named(name + "(" + name(argument) + ")"));
+        return symbol(Symbol.opaque(named(name + "(" + name(argument) + ")")));
     }
 
     Quotient plus(Quotient a, Quotient b) {
@@ -212,7 +240,7 @@ final class Algebra {
     Quotient power(Quotient base, Quotient exponent) {
         Rational value = exponent.constant();
         if (value == null) {
-            return symbol(named("power(" + name(base) + "," + name(exponent) + ")"));
+            return symbol(Symbol.opaque(named("power(" + name(base) + "," + name(exponent) + ")")));
         }
         if (base.isZero()) {
             if (value.signum() <= 0) {
@@ -274,10 +302,12 @@ final class Algebra {
         check(number.bitLength());
         Polynomial root = ONE;
         BigInteger rest = number;
+        boolean isPrime = false;
         int divisors = rest.bitLength() <= 62 ? MAXIMUM_DIVISOR : MAXIMUM_DIVISOR / 10;
         for (int divisor = 2; divisor <= divisors; divisor += divisor == 2 ? 1 : 2) {
             BigInteger prime = BigInteger.valueOf(divisor);
             if (prime.multiply(prime).compareTo(rest) > 0) {
+                isPrime = true;
                 break;
             }
             int power = 0;
@@ -287,17 +317,17 @@ final class Algebra {
                 power++;
                 spend(1 + rest.bitLength() / 64);
             }
-            root = times(root, root(prime, power, degree));
+            root = times(root, root(prime, power, degree, true));
         }
         spend(divisors / 10);
         BigInteger square = rest.sqrt();
         return square.multiply(square).equals(rest) && !rest.equals(BigInteger.ONE)
-                ? times(root, root(square, 2, degree))
-                : times(root, root(rest, 1, degree));
+                ? times(root, root(square, 2, degree, false))
+                : times(root, root(rest, 1, degree, isPrime));
     }
 
-    /** The root of {@code prime^power}. */
-    private Polynomial root(BigInteger prime, int power, int degree) {
+    /** The root of {@code prime^power}; it is not settled what the root of something that may be no prime has to do with others. */
+    private Polynomial root(BigInteger prime, int power, int degree, boolean isPrime) {
         if (power == 0 || prime.equals(BigInteger.ONE)) {
             return ONE;
         }
@@ -309,14 +339,14 @@ final class Algebra {
         int common = BigInteger.valueOf(inside).gcd(BigInteger.valueOf(degree)).intValueExact();
         int small = degree / common;
         Symbol symbol = new Symbol("root" + small + "(" + prime + ")", small,
-                constant(new Rational(prime, BigInteger.ONE)));
+                constant(new Rational(prime, BigInteger.ONE)), small == 2 && isPrime);
         return times(before, of(symbol, inside / common));
     }
 
     /** Of a polynomial whose leading coefficient is 1: of a product of symbols one by one, else a symbol of its own. */
     private Polynomial root(Polynomial of, int degree) {
         if (of.terms().size() > 1) {
-            return of(new Symbol(named("root" + degree + "(" + of + ")"), degree, of), 1);
+            return of(new Symbol(named("root" + degree + "(" + of + ")"), degree, of, false), 1);
         }
         Polynomial root = ONE;
         for (Map.Entry<Symbol, Integer> power : of.terms().keySet().iterator().next().powers().entrySet()) {
@@ -325,7 +355,7 @@ final class Algebra {
             root = times(root, of(symbol, power.getValue() / degree));
             if (inside != 0) {
                 root = times(root, of(new Symbol(named("root" + degree + "(" + symbol.name() + ")"), degree,
-                        of(symbol, 1)), inside));
+                        of(symbol, 1), degree == 2 && symbol.settled()), inside));
             }
         }
         return root;

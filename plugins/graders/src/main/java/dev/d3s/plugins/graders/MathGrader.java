@@ -16,7 +16,7 @@ import dev.d3s.spi.RewardInput;
 /**
  * {@code math}: 1 when input and reference end in the same answer, else 0. Where the reference is a number, the input must be
  * that number, exactly: 0.1, 1/10 and 10 % are one number, 0.3333 and 1/3 are two. Else both are read by {@link MathParser}
- * and compared as {@link MathValue} says, expressions by {@link Algebra}. Thread-safe; nothing to close.
+ * and compared as {@link MathValue} says, expressions by {@link Arithmetic}. Thread-safe; nothing to close.
  */
 final class MathGrader implements RewardFunction {
     /** An answer without a mark is looked at as a whole when it is not longer. */
@@ -39,8 +39,8 @@ final class MathGrader implements RewardFunction {
         String markedReference = MathAnswer.marked(expected);
         String right = markedReference == null ? expected.strip() : markedReference;
         boolean bare = markedReference != null || right.length() <= MAXIMUM_BARE;
-        Algebra algebra = new Algebra();
-        MathParser parser = new MathParser(algebra);
+        Arithmetic arithmetic = new Arithmetic();
+        MathParser parser = new MathParser(arithmetic);
         MathAnswer number = bare ? MathAnswer.one(right) : null;
         MathValue value = bare && number == null ? parser.parse(right) : null;
         boolean prose = value instanceof MathValue.Words words && markedReference == null && words.text().contains(" ")
@@ -50,7 +50,7 @@ final class MathGrader implements RewardFunction {
         }
         String marked = MathAnswer.marked(text);
         if (number != null) {
-            return isNumber(text, marked, number, algebra, parser);
+            return isNumber(text, marked, number, arithmetic, parser);
         }
         if (value == null || prose) {
             throw new D3sException(ErrorCategory.USER, "reference_not_readable",
@@ -59,14 +59,14 @@ final class MathGrader implements RewardFunction {
         }
         for (String candidate : marked == null ? unmarked(text) : List.of(marked)) {
             MathValue given = parser.parse(candidate);
-            if (given != null && same(given, value, algebra)) {
+            if (given != null && same(given, value, arithmetic)) {
                 return true;
             }
         }
         return false;
     }
 
-    private static boolean isNumber(String text, @Nullable String marked, MathAnswer number, Algebra algebra,
+    private static boolean isNumber(String text, @Nullable String marked, MathAnswer number, Arithmetic arithmetic,
             MathParser parser) {
         MathAnswer given = marked == null ? MathAnswer.last(text) : MathAnswer.one(marked);
         if (given != null || marked == null) {
@@ -74,12 +74,13 @@ final class MathGrader implements RewardFunction {
         }
         // not written as a number, but perhaps one: 2^{10}, \sqrt{16}; what is left to add or multiply is no answer
         return parser.parse(marked) instanceof MathValue.Scalar scalar && !scalar.unfinished()
-                && same(scalar, new MathValue.Scalar(algebra.number(number.value()), number.percent(), false), algebra);
+                && same(scalar, new MathValue.Scalar(arithmetic.number(number.value()), number.percent(), false),
+                        arithmetic);
     }
 
-    private static boolean same(MathValue given, MathValue right, Algebra algebra) {
+    private static boolean same(MathValue given, MathValue right, Arithmetic arithmetic) {
         try {
-            return MathValue.same(given, right, algebra);
+            return MathValue.same(given, right, arithmetic);
         } catch (ArithmeticException e) {
             return false; // more than an answer is worth
         }

@@ -9,7 +9,7 @@ import java.util.Set;
 
 import org.jspecify.annotations.Nullable;
 
-import dev.d3s.plugins.graders.Algebra.Quotient;
+import dev.d3s.plugins.graders.Arithmetic.Value;
 import dev.d3s.plugins.graders.MathValue.Scalar;
 
 /**
@@ -31,6 +31,11 @@ final class MathParser {
             "Gamma", "Theta", "Lambda", "Phi", "Psi", "Sigma", "ell", "eta", "zeta", "kappa", "chi");
     /** Ends a row of a matrix, written with two backslashes. */
     private static final String ROW = "\u240a";
+    private static final String DEGREES = "\u00b0";
+    /** Functions of angles, and what their power -1 is. */
+    private static final Map<String, String> INVERSES = Map.of("sin", "arcsin", "cos", "arccos", "tan", "arctan", "cot",
+            "arccot", "sec", "arcsec", "csc", "arccsc", "sinh", "arsinh", "cosh", "arcosh", "tanh", "artanh");
+    private static final Set<String> ANGULAR = Set.of("sin", "cos", "tan", "cot", "sec", "csc");
     /** What is written in several ways, or for looks only. */
     private static final List<Map.Entry<String, String>> SPELLINGS = List.of(Map.entry("\\\\", ROW),
             Map.entry("{,}", ","),
@@ -39,7 +44,7 @@ final class MathParser {
             Map.entry("\\big", ""), Map.entry("\\Big", ""), Map.entry("\\displaystyle", ""), Map.entry("\\!", ""),
             Map.entry("\\,", ""), Map.entry("\\;", " "), Map.entry("\\:", " "), Map.entry("\\ ", " "),
             Map.entry("\\quad", " "), Map.entry("\\qquad", " "), Map.entry("~", " "), Map.entry("\u00a0", " "),
-            Map.entry("^{\\circ}", ""), Map.entry("^\\circ", ""), Map.entry("\\degree", ""), Map.entry("\u00b0", ""),
+            Map.entry("^{\\circ}", DEGREES), Map.entry("^\\circ", DEGREES), Map.entry("\\degree", DEGREES),
             Map.entry("\\%", "%"), Map.entry("\\$", ""), Map.entry("$", ""), Map.entry("\u20ac", ""),
             Map.entry("\u00a3", ""), Map.entry("\u2212", "-"), Map.entry("\u2013", "-"),
             Map.entry("\u00d7", "\\times "),
@@ -66,10 +71,10 @@ final class MathParser {
         }
     }
 
-    private final Algebra algebra;
+    private final Arithmetic arithmetic;
 
-    MathParser(Algebra algebra) {
-        this.algebra = algebra;
+    MathParser(Arithmetic arithmetic) {
+        this.arithmetic = arithmetic;
     }
 
     /** @return null when this is no answer that can be compared */
@@ -81,6 +86,9 @@ final class MathParser {
         String plain = text;
         for (Map.Entry<String, String> spelling : SPELLINGS) {
             plain = plain.replace(spelling.getKey(), spelling.getValue());
+        }
+        if (ANGULAR.stream().noneMatch(plain::contains)) {
+            plain = plain.replace(DEGREES, ""); // a unit like others
         }
         plain = plain.strip();
         while (plain.endsWith(".") || plain.endsWith(",") || plain.endsWith(";")) {
@@ -312,8 +320,8 @@ final class MathParser {
                 .toList());
         }
         boolean rising = signs.stream().allMatch(sign -> sign.equals("<") || sign.equals("\\le"));
-        MathValue infinity = new Scalar(algebra.symbol("infty"), false, false);
-        MathValue minusInfinity = new Scalar(algebra.negated(algebra.symbol("infty")), false, false);
+        MathValue infinity = new Scalar(arithmetic.symbol("infty"), false, false);
+        MathValue minusInfinity = new Scalar(arithmetic.negated(arithmetic.symbol("infty")), false, false);
         if (rising && sides.size() == 3 && isName(sides.get(1))) {
             return interval(scalar(sides.get(0)), signs.get(0), signs.get(1), scalar(sides.get(2)));
         }
@@ -335,8 +343,8 @@ final class MathParser {
                 List.of(from, to));
     }
 
-    private Quotient difference(String left, String right) throws Unreadable {
-        return algebra.plus(scalar(left).value(), algebra.negated(scalar(right).value()));
+    private Value difference(String left, String right) throws Unreadable {
+        return arithmetic.plus(scalar(left).value(), arithmetic.negated(scalar(right).value()));
     }
 
     /** One letter, perhaps with an index or an argument: x, x_1, f(x), \theta. */
@@ -425,8 +433,8 @@ final class MathParser {
     private Scalar scalar(String text) throws Unreadable {
         String plain = withoutUnit(text.strip());
         boolean percent = plain.endsWith("%");
-        Expression expression = new Expression(percent ? plain.substring(0, plain.length() - 1).strip() : plain);
-        Quotient value = expression.whole();
+        Reader expression = new Reader(percent ? plain.substring(0, plain.length() - 1).strip() : plain);
+        Value value = expression.whole();
         return new Scalar(value, percent, expression.unfinished);
     }
 
@@ -446,19 +454,21 @@ final class MathParser {
     }
 
     /** Reads one expression; loosest to tightest: sums, products, signs, powers. */
-    private final class Expression {
+    private final class Reader {
         private final String text;
         private int position;
         private int depth;
+        /** How many functions of angles this is inside of. */
+        private int angles;
         /** Whether two plain numbers were added or multiplied. */
         private boolean unfinished;
 
-        Expression(String text) {
+        Reader(String text) {
             this.text = text;
         }
 
-        Quotient whole() throws Unreadable {
-            Quotient value = sum();
+        Value whole() throws Unreadable {
+            Value value = sum();
             skipSpaces();
             if (position < text.length()) {
                 throw new Unreadable();
@@ -472,9 +482,9 @@ final class MathParser {
             }
         }
 
-        private Quotient sum() throws Unreadable {
+        private Value sum() throws Unreadable {
             enter();
-            Quotient value = product();
+            Value value = product();
             while (true) {
                 boolean minus = peek() == '-';
                 if (!minus && peek() != '+') {
@@ -482,29 +492,29 @@ final class MathParser {
                     return value;
                 }
                 position++;
-                Quotient next = product();
+                Value next = product();
                 unfinished |= value.constant() != null && next.constant() != null;
-                value = algebra.plus(value, minus ? algebra.negated(next) : next);
+                value = arithmetic.plus(value, minus ? arithmetic.negated(next) : next);
             }
         }
 
-        private Quotient product() throws Unreadable {
+        private Value product() throws Unreadable {
             enter();
-            Quotient value = signed();
+            Value value = signed();
             while (true) {
                 if (accept("*") || accept("\\cdot") || accept("\\times")) {
-                    Quotient next = signed();
+                    Value next = signed();
                     unfinished |= value.constant() != null && next.constant() != null && !isPowerOfTen(next);
-                    value = algebra.times(value, next);
+                    value = arithmetic.times(value, next);
                 } else if (accept("/") || accept("\\div")) {
-                    value = algebra.over(value, signed());
+                    value = arithmetic.over(value, signed());
                 } else if (startsFactor()) {
                     int begin = position;
-                    Quotient next = power();
+                    Value next = power();
                     if (value.constant() != null && next.constant() != null) {
                         value = mixed(value, next, begin);
                     } else {
-                        value = algebra.times(value, next);
+                        value = arithmetic.times(value, next);
                     }
                 } else {
                     depth--;
@@ -513,7 +523,7 @@ final class MathParser {
             }
         }
 
-        private boolean isPowerOfTen(Quotient value) {
+        private boolean isPowerOfTen(Value value) {
             Rational number = value.constant();
             if (number == null || number.signum() <= 0) {
                 return false;
@@ -524,19 +534,19 @@ final class MathParser {
         }
 
         /** Two numbers side by side: a whole one and a fraction are one number, with brackets a product. */
-        private Quotient mixed(Quotient whole, Quotient next, int begin) throws Unreadable {
+        private Value mixed(Value whole, Value next, int begin) throws Unreadable {
             Rational first = whole.constant();
             Rational second = next.constant();
             boolean fraction = text.startsWith("\\frac", begin);
             if (fraction && first != null && second != null && first.isWhole() && second.signum() > 0
                     && second.numerator().compareTo(second.denominator()) < 0) {
                 return first.signum() < 0
-                        ? algebra.plus(whole, algebra.negated(next))
-                        : algebra.plus(whole, next);
+                        ? arithmetic.plus(whole, arithmetic.negated(next))
+                        : arithmetic.plus(whole, next);
             }
             if (text.charAt(begin) == '(' || text.charAt(begin) == '\\' || text.charAt(begin) == '{') {
                 unfinished = true;
-                return algebra.times(whole, next);
+                return arithmetic.times(whole, next);
             }
             throw new Unreadable();
         }
@@ -548,11 +558,11 @@ final class MathParser {
                             && !text.startsWith("\\div", position) && !text.startsWith("\\}", position));
         }
 
-        private Quotient signed() throws Unreadable {
+        private Value signed() throws Unreadable {
             enter();
-            Quotient value;
+            Value value;
             if (accept("-")) {
-                value = algebra.negated(signed());
+                value = arithmetic.negated(signed());
             } else if (accept("+")) {
                 value = signed();
             } else {
@@ -562,30 +572,37 @@ final class MathParser {
             return value;
         }
 
-        private Quotient power() throws Unreadable {
+        private Value power() throws Unreadable {
             enter();
-            Quotient base = atom();
+            Value base = atom();
+            while (accept("!")) {
+                base = arithmetic.factorial(base);
+            }
             if (accept("^")) {
-                base = algebra.power(base, exponent());
+                base = arithmetic.power(base, exponent());
+            }
+            if (accept(DEGREES) && angles > 0) {
+                base = arithmetic.times(base,
+                        arithmetic.over(arithmetic.symbol("pi"), arithmetic.number(Rational.of(180))));
             }
             depth--;
             return base;
         }
 
-        private Quotient exponent() throws Unreadable {
+        private Value exponent() throws Unreadable {
             skipSpaces();
             if (accept("-")) {
-                return algebra.negated(exponent());
+                return arithmetic.negated(exponent());
             }
             if (peek() == '{') {
-                Quotient exponent = group('{', '}');
-                return accept("^") ? algebra.power(exponent, exponent()) : exponent;
+                Value exponent = group('{', '}');
+                return accept("^") ? arithmetic.power(exponent, exponent()) : exponent;
             }
             // LaTeX takes one character, people more
             return power();
         }
 
-        private Quotient atom() throws Unreadable {
+        private Value atom() throws Unreadable {
             enter();
             try {
                 char c = peek();
@@ -603,11 +620,11 @@ final class MathParser {
                 }
                 if (c == '|') {
                     position++;
-                    Quotient inside = sum();
+                    Value inside = sum();
                     if (!accept("|")) {
                         throw new Unreadable();
                     }
-                    return absolute(inside);
+                    return arithmetic.absolute(inside);
                 }
                 if (c == '\\') {
                     return command();
@@ -621,25 +638,18 @@ final class MathParser {
             }
         }
 
-        private Quotient absolute(Quotient inside) {
-            Rational number = inside.constant();
-            return number == null
-                    ? algebra.function("abs", inside)
-                    : algebra.number(number.signum() < 0 ? number.negated() : number);
-        }
-
-        private Quotient group(char opening, char closing) throws Unreadable {
+        private Value group(char opening, char closing) throws Unreadable {
             if (!accept(String.valueOf(opening))) {
                 throw new Unreadable();
             }
-            Quotient value = sum();
+            Value value = sum();
             if (!accept(String.valueOf(closing))) {
                 throw new Unreadable();
             }
             return value;
         }
 
-        private Quotient number() throws Unreadable {
+        private Value number() throws Unreadable {
             StringBuilder digits = new StringBuilder();
             while (isDigit(peekHere())) {
                 digits.append(peekHere());
@@ -662,7 +672,7 @@ final class MathParser {
                 throw new Unreadable();
             }
             Rational value = Rational.ofDecimal(digits.toString());
-            return algebra.number(scientific(value));
+            return arithmetic.number(scientific(value));
         }
 
         private boolean groupFollows() {
@@ -693,7 +703,7 @@ final class MathParser {
             return value.times(Rational.of(10).power(minus ? -exponent : exponent));
         }
 
-        private Quotient letters() throws Unreadable {
+        private Value letters() throws Unreadable {
             int end = position;
             while (end < text.length() && Character.isLetter(text.charAt(end))) {
                 end++;
@@ -703,8 +713,8 @@ final class MathParser {
                 if (word.equals(function)) {
                     position = end;
                     return function.equals("sqrt")
-                            ? algebra.root(argument(), 2)
-                            : algebra.symbol(function.equals("pi") ? "pi" : "infty");
+                            ? arithmetic.root(argument(), 2)
+                            : arithmetic.symbol(function.equals("pi") ? "pi" : "infty");
                 }
             }
             if (FUNCTIONS.contains(word)) {
@@ -716,7 +726,7 @@ final class MathParser {
             }
             // variables side by side are a product; each may have a power of its own, so one at a time
             position++;
-            return algebra.symbol(String.valueOf(word.charAt(0)) + index());
+            return arithmetic.symbol(String.valueOf(word.charAt(0)) + index());
         }
 
         private String index() throws Unreadable {
@@ -739,7 +749,7 @@ final class MathParser {
             return "_" + text.charAt(position++);
         }
 
-        private Quotient command() throws Unreadable {
+        private Value command() throws Unreadable {
             int end = position + 1;
             while (end < text.length() && Character.isLetter(text.charAt(end))) {
                 end++;
@@ -747,8 +757,8 @@ final class MathParser {
             String name = text.substring(position + 1, end);
             position = end;
             if (name.equals("frac")) {
-                Quotient above = digitOrArgument();
-                return algebra.over(above, digitOrArgument());
+                Value above = digitOrArgument();
+                return arithmetic.over(above, digitOrArgument());
             }
             if (name.equals("sqrt")) {
                 int degree = 2;
@@ -759,13 +769,13 @@ final class MathParser {
                     }
                     degree = given.numerator().intValueExact();
                 }
-                return algebra.root(digitOrArgument(), degree);
+                return arithmetic.root(digitOrArgument(), degree);
             }
             if (name.equals("binom") || name.equals("dbinom") || name.equals("tbinom")) {
-                return binomial(digitOrArgument().constant(), digitOrArgument().constant());
+                return binomial(digitOrArgument(), digitOrArgument());
             }
             if (GREEK.contains(name)) {
-                return algebra.symbol(name + index());
+                return arithmetic.symbol(name + index());
             }
             if (FUNCTIONS.contains(name)) {
                 return function(name);
@@ -773,49 +783,101 @@ final class MathParser {
             throw new Unreadable();
         }
 
-        private Quotient binomial(@Nullable Rational n, @Nullable Rational k) throws Unreadable {
-            if (n == null || k == null || !n.isWhole() || !k.isWhole() || n.numerator().bitLength() > 8
-                    || k.signum() < 0 || k.numerator().compareTo(n.numerator()) > 0) {
+        /** n (n - 1) ... (n - k + 1) / k!, for other k by factorials. */
+        private Value binomial(Value n, Value k) throws Unreadable {
+            Rational above = n.constant();
+            Rational below = k.constant();
+            if (above != null && (!above.isWhole() || above.numerator().bitLength() > 8)) {
                 throw new Unreadable();
             }
-            Rational value = Rational.ONE;
-            for (int i = 1; i <= k.numerator().intValueExact(); i++) {
-                value = value.times(n.plus(Rational.of(1 - i))).over(Rational.of(i));
+            if (below == null) {
+                return arithmetic.over(arithmetic.factorial(n),
+                        arithmetic.times(arithmetic.factorial(k), arithmetic.factorial(arithmetic.minus(n, k))));
             }
-            return algebra.number(value);
+            if (!below.isWhole() || below.signum() < 0 || below.numerator().bitLength() > 8
+                    || (above != null && below.numerator().compareTo(above.numerator()) > 0)) {
+                throw new Unreadable();
+            }
+            Value value = arithmetic.number(Rational.ONE);
+            for (int i = 1; i <= below.numerator().intValueExact(); i++) {
+                value = arithmetic.over(
+                        arithmetic.times(value, arithmetic.plus(n, arithmetic.number(Rational.of(1 - i)))),
+                        arithmetic.number(Rational.of(i)));
+            }
+            return value;
         }
 
-        private Quotient digitOrArgument() throws Unreadable {
+        private Value digitOrArgument() throws Unreadable {
             skipSpaces();
             if (isDigit(peekHere())) {
-                return algebra.number(Rational.of(text.charAt(position++) - '0'));
+                return arithmetic.number(Rational.of(text.charAt(position++) - '0'));
             }
             return argument();
         }
 
         /** What a function is of, without brackets one factor. */
-        private Quotient argument() throws Unreadable {
+        private Value argument() throws Unreadable {
             return peek() == '{' ? group('{', '}') : atom();
         }
 
-        private Quotient function(String name) throws Unreadable {
-            String title = name;
-            Quotient power = null;
+        private Value function(String name) throws Unreadable {
+            String index = "";
+            Value power = null;
             skipSpaces();
             while (peekHere() == '_' || peekHere() == '^') {
                 if (peekHere() == '_') {
-                    title += index();
+                    index = index();
                 } else {
                     position++;
                     power = exponent();
                 }
                 skipSpaces();
             }
-            Quotient argument = peek() == '(' || peek() == '{' ? argument() : power();
-            Quotient value = name.equals("exp")
-                    ? algebra.power(algebra.symbol("e"), argument)
-                    : algebra.function(title, argument);
-            return power == null ? value : algebra.power(value, power);
+            String inverse = power != null && Rational.of(-1).equals(power.constant()) ? INVERSES.get(name) : null;
+            angles += ANGULAR.contains(name) && inverse == null ? 1 : 0;
+            Value argument = peek() == '(' || peek() == '{' ? argument() : bare();
+            angles -= ANGULAR.contains(name) && inverse == null ? 1 : 0;
+            if (inverse != null) {
+                return arithmetic.function(inverse, argument);
+            }
+            Value value = switch (name) {
+                case "exp" -> arithmetic.power(arithmetic.symbol("e"), argument);
+                case "log" -> arithmetic.logarithm(name + index, base(index), argument);
+                case "lg" -> arithmetic.logarithm(name, arithmetic.number(Rational.of(10)), argument);
+                default -> arithmetic.function(name + index, argument);
+            };
+            return power == null ? value : arithmetic.power(value, power);
+        }
+
+        /** Of a logarithm; null where it has none that can be read. */
+        private @Nullable Value base(String index) {
+            Scalar scalar = index.isEmpty() ? null : scalarOrNull(index.substring(1));
+            return scalar == null ? null : scalar.value();
+        }
+
+        /** Without brackets: one factor, and behind a number or pi also the variables that follow, as in sin 2x. */
+        private Value bare() throws Unreadable {
+            char first = peek();
+            Value value = power();
+            boolean coefficient = isDigit(first) || value.written().equals(new Expression.Name("pi"));
+            while (coefficient && namesFollow()) {
+                value = arithmetic.times(value, power());
+            }
+            return value;
+        }
+
+        /** Whether a variable stands here, and no function. */
+        private boolean namesFollow() {
+            skipSpaces();
+            int begin = peekHere() == '\\' ? position + 1 : position;
+            int end = begin;
+            while (end < text.length() && Character.isLetter(text.charAt(end))) {
+                end++;
+            }
+            String word = text.substring(begin, end);
+            return begin > position
+                    ? GREEK.contains(word)
+                    : !word.isEmpty() && word.length() <= 3 && !FUNCTIONS.contains(word);
         }
 
         private boolean accept(String wanted) {
