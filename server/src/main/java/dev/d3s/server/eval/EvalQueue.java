@@ -1,5 +1,6 @@
 package dev.d3s.server.eval;
 
+import java.time.Duration;
 import java.util.Collection;
 
 import jakarta.inject.Inject;
@@ -21,6 +22,8 @@ import dev.d3s.server.store.Runs;
  */
 @Singleton
 final class EvalQueue implements AutoCloseable, Runs.Kind<EvalRun> {
+    private static final Duration TIME_TO_STOP = Duration.ofSeconds(25);
+
     private final Database database;
     private final EvalStore store;
     private final ModelCatalog models;
@@ -40,7 +43,7 @@ final class EvalQueue implements AutoCloseable, Runs.Kind<EvalRun> {
         this.evaluation = evaluation;
         this.cluster = cluster;
         this.threads = settings.threads();
-        this.runs = new Runs<>(database, "eval_permit", cluster, "d3s-evals", 1, this);
+        this.runs = new Runs<>(database, "eval_permit", cluster, "d3s-evals", 1, TIME_TO_STOP, this);
     }
 
     /** Queues again what a former process of this name left running, then begins to run evaluations. */

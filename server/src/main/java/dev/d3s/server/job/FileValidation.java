@@ -1,5 +1,6 @@
 package dev.d3s.server.job;
 
+import java.time.Duration;
 import java.util.Collection;
 import java.util.function.Function;
 
@@ -24,6 +25,7 @@ import dev.d3s.spi.D3sException;
  */
 final class FileValidation implements AutoCloseable, Runs.Kind<FileValidation.Check> {
     private static final Logger LOG = Logger.getLogger(FileValidation.class);
+    private static final Duration TIME_TO_STOP = Duration.ofSeconds(2);
 
     private final Database database;
     private final ValidationStore store;
@@ -43,7 +45,7 @@ final class FileValidation implements AutoCloseable, Runs.Kind<FileValidation.Ch
         this.cluster = cluster;
         this.readers = readers;
         this.changed = changed;
-        this.runs = new Runs<>(database, "validation_permit", cluster, "d3s-files", 1, this);
+        this.runs = new Runs<>(database, "validation_permit", cluster, "d3s-files", 1, TIME_TO_STOP, this);
     }
 
     /** The check of one job. */

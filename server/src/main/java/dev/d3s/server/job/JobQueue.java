@@ -24,6 +24,7 @@ import dev.d3s.server.training.Training;
  * Runs queued jobs on threads of its own, and takes over those of servers that are gone. Closed by {@link JobService}.
  */
 final class JobQueue implements AutoCloseable, Runs.Kind<JobRun> {
+    private static final Duration TIME_TO_STOP = Duration.ofSeconds(25);
     private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
     private static final int LOOKS_BETWEEN_LIMITS = 5;
 
@@ -51,7 +52,8 @@ final class JobQueue implements AutoCloseable, Runs.Kind<JobRun> {
         this.cluster = cluster;
         this.settings = settings;
         this.room = room;
-        this.runs = new Runs<>(stores.database, "job_permit", cluster, "d3s-jobs", settings.concurrent(), this);
+        this.runs = new Runs<>(stores.database, "job_permit", cluster, "d3s-jobs", settings.concurrent(), TIME_TO_STOP,
+                this);
     }
 
     /** Queues again what a former process of this name left running, then begins to run jobs. */

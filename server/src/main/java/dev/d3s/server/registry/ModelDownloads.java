@@ -1,5 +1,6 @@
 package dev.d3s.server.registry;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -19,6 +20,7 @@ import dev.d3s.server.store.Runs;
  */
 final class ModelDownloads implements AutoCloseable, Runs.Kind<ModelDownload> {
     private static final int AT_ONCE = 2;
+    private static final Duration TIME_TO_STOP = Duration.ofSeconds(2);
 
     private final Database database;
     private final ModelStore models;
@@ -36,7 +38,7 @@ final class ModelDownloads implements AutoCloseable, Runs.Kind<ModelDownload> {
         this.checks = checks;
         this.hub = hub;
         this.cluster = cluster;
-        this.runs = new Runs<>(database, "model_permit", cluster, "d3s-downloads", AT_ONCE, this);
+        this.runs = new Runs<>(database, "model_permit", cluster, "d3s-downloads", AT_ONCE, TIME_TO_STOP, this);
     }
 
     /** Begins to download; first what a former process of this name left. */

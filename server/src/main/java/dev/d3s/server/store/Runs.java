@@ -24,12 +24,12 @@ import dev.d3s.server.config.ClusterSettings;
  */
 public final class Runs<R> implements AutoCloseable {
     private static final Logger LOG = Logger.getLogger(Runs.class);
-    private static final Duration TIME_TO_STOP = Duration.ofSeconds(25);
     private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
     private static final int LOOKS_BETWEEN_OFFERS = 10;
 
     private final Kind<R> kind;
     private final String name;
+    private final Duration timeToStop;
     private final DatabaseClock clock;
     private final Permits permits;
     private final Watch watch;
@@ -76,10 +76,13 @@ public final class Runs<R> implements AutoCloseable {
      * @param table of permits
      * @param name of the threads
      * @param threads runs at once
+     * @param timeToStop how long the end of a server waits for them; all kinds together have half a minute
      */
-    public Runs(Database database, String table, ClusterSettings cluster, String name, int threads, Kind<R> kind) {
+    public Runs(Database database, String table, ClusterSettings cluster, String name, int threads,
+            Duration timeToStop, Kind<R> kind) {
         this.kind = kind;
         this.name = name;
+        this.timeToStop = timeToStop;
         this.clock = new DatabaseClock(database);
         this.permits = new Permits(database, table, cluster, clock, name, threads, new Work());
         this.watch = new Watch(name + "-watch", BETWEEN_LOOKS, this::look);
@@ -118,7 +121,7 @@ public final class Runs<R> implements AutoCloseable {
     public void close() {
         closed = true;
         watch.close();
-        long nanos = TIME_TO_STOP.toNanos();
+        long nanos = timeToStop.toNanos();
         lock.lock();
         try {
             running.values().forEach(kind::stop);
@@ -127,7 +130,7 @@ public final class Runs<R> implements AutoCloseable {
             }
             if (!running.isEmpty()) {
                 LOG.warnf("%s did not stop within %s (%s): the next start, or another server, goes on.",
-                        running.values(), TIME_TO_STOP, name);
+                        running.values(), timeToStop, name);
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();

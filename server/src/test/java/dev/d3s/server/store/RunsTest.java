@@ -100,7 +100,7 @@ class RunsTest {
 
     private Runs<String> started(OneThing thing) {
         Runs<String> runs = new Runs<>(new Database(TestDatabase.SQLITE.open(home)), "job_permit",
-                new ClusterSettings("one", Duration.ofMillis(250)), "d3s-things", 1, thing);
+                new ClusterSettings("one", Duration.ofMillis(250)), "d3s-things", 1, Duration.ofSeconds(5), thing);
         runs.start(() -> {});
         return runs;
     }
