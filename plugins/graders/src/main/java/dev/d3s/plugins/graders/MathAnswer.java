@@ -3,6 +3,7 @@ package dev.d3s.plugins.graders;
 import java.math.BigInteger;
 import java.util.List;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
 import org.jspecify.annotations.Nullable;
 
@@ -24,6 +25,10 @@ record MathAnswer(Rational value, boolean percent) {
     private static final Rational HUNDRED = new Rational(BigInteger.valueOf(100), BigInteger.ONE);
     /** Letters that stand for a variable where they are all that follows a number. */
     private static final String VARIABLES = "abcdeijknpqruvwxyz";
+    private static final Pattern SQUARE_OR_CUBE = Pattern.compile("\\^\\{?[23]\\}?");
+    private static final Pattern UNIT_WITH_DIGIT = Pattern.compile("[a-z][23]\\b");
+    private static final Pattern POWER = Pattern.compile("\\^.*");
+    private static final Pattern FROM_NO_LETTER = Pattern.compile("[^A-Za-z].*");
 
     /** The one number of an answer, with words before and a unit behind; null where it is something else. */
     static @Nullable MathAnswer one(String answer) {
@@ -159,14 +164,18 @@ record MathAnswer(Rational value, boolean percent) {
         if (!text.isEmpty() && ("+-*/^_<>|!(\u00d7:".indexOf(text.charAt(0)) >= 0 || isVariables(given))) {
             return false;
         }
-        String withoutPowers = text.replaceAll("\\^\\{?[23]\\}?", "").replaceAll("[a-z][23]\\b", "");
+        String withoutPowers = without(without(text, SQUARE_OR_CUBE), UNIT_WITH_DIGIT);
         return withoutPowers.chars().noneMatch(c -> "+*^_<>|!\\\u00d7".indexOf(c) >= 0 || Character.isDigit(c));
+    }
+
+    private static String without(String text, Pattern pattern) {
+        return pattern.matcher(text).replaceAll("");
     }
 
     /** One letter that is no unit, or a few that are used for variables, perhaps to a power. */
     private static boolean isVariables(String behind) {
-        String letters = behind.replaceAll("\\^.*", "").replaceAll("[^A-Za-z].*", "");
-        return !letters.isEmpty() && letters.length() == behind.replaceAll("\\^.*", "").strip().length()
+        String letters = without(without(behind, POWER), FROM_NO_LETTER);
+        return !letters.isEmpty() && letters.length() == without(behind, POWER).strip().length()
                 && (letters.length() == 1
                         ? VARIABLES.contains(letters)
                         : letters.length() <= 3 && letters.chars().allMatch(c -> "abcnkxyz".indexOf(c) >= 0));
