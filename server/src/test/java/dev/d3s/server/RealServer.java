@@ -12,16 +12,23 @@ import io.quarkus.test.junit.QuarkusTestProfile;
 
 /** The whole server, engines and plugins included, on a home of its own. */
 public class RealServer implements QuarkusTestProfile {
+    /** Tests have another class loader than their profile, and a process of its own has a configuration of its own. */
+    private static final String HOME = "d3s.test.home";
+
     /** Where its base models lie, also when it is a process of its own. */
     public static Path models() {
-        return ConfigProvider.getConfig().getValue("d3s.home", Path.class).resolve("models");
+        return ConfigProvider.getConfig()
+            .getOptionalValue("d3s.home", Path.class)
+            .orElseGet(() -> Path.of(System.getProperty(HOME)))
+            .resolve("models");
     }
 
     @Override
     public Map<String, String> getConfigOverrides() {
         try {
-            return Map.of("d3s.home", Files.createTempDirectory("d3s-journey").toString(), "quarkus.http.test-port",
-                    "0");
+            String home = Files.createTempDirectory("d3s-journey").toString();
+            System.setProperty(HOME, home);
+            return Map.of("d3s.home", home, "quarkus.http.test-port", "0");
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
