@@ -22,20 +22,25 @@ final class StartCheck {
 
     /** Methods, or whole classes, by the beginning of class and method. */
     private static final List<String> OF_THE_MACHINE = List.of("java/lang/System.getenv",
-            "java/lang/System.getProperty",
+            "java/lang/System.getProperty", "java/lang/System.setProperty", "java/lang/System.console",
             "java/lang/System.nanoTime", "java/lang/System.currentTimeMillis", "java/lang/System.load",
             "java/lang/Runtime.",
-            "java/lang/Thread.", "java/lang/ProcessHandle", "java/lang/ref/Cleaner.", "java/lang/foreign/Linker.",
+            "java/lang/Thread.", "java/lang/ProcessHandle", "java/lang/ProcessBuilder.", "java/lang/Math.random",
+            "java/lang/Integer.getInteger", "java/lang/Long.getLong", "java/lang/Boolean.getBoolean",
+            "java/io/File.createTempFile", "java/io/FileInputStream.", "java/io/FileOutputStream.",
+            "java/io/RandomAccessFile.", "java/nio/channels/", "java/lang/ref/Cleaner.", "java/lang/foreign/Linker.",
             "java/lang/foreign/SymbolLookup.", "java/lang/foreign/Arena.", "java/lang/management/",
             "java/net/InetAddress.getLocalHost", "java/net/InetAddress.getByName",
             "java/net/InetAddress.getAllByName",
-            "java/net/http/HttpClient.", "java/net/NetworkInterface.", "java/nio/file/Files.",
-            "java/nio/ByteBuffer.allocateDirect", "java/security/SecureRandom.", "java/time/Instant.now",
-            "java/time/Clock.system",
-            "java/time/LocalDate", "java/util/Random.<init>", "java/util/SplittableRandom.<init>",
+            "java/net/http/HttpClient.", "java/net/NetworkInterface.", "java/net/Socket.", "java/net/ServerSocket.",
+            "java/nio/charset/Charset.defaultCharset", "java/util/Locale.getDefault", "java/util/TimeZone.getDefault",
+            "java/nio/file/Files.",
+            "java/nio/ByteBuffer.allocateDirect", "java/security/SecureRandom.", "java/time/Clock.system",
+            "java/time/ZoneId.systemDefault", "java/util/Random.<init>", "java/util/SplittableRandom.<init>",
             "java/util/UUID.randomUUID", "java/util/Timer.", "java/util/concurrent/Executors.",
             "java/util/concurrent/ThreadLocalRandom.", "java/util/concurrent/ThreadPoolExecutor.<init>",
-            "java/util/concurrent/ScheduledThreadPoolExecutor.<init>");
+            "java/util/concurrent/ScheduledThreadPoolExecutor.<init>", "java/util/concurrent/ForkJoinPool.",
+            "java/util/concurrent/CompletableFuture.runAsync", "java/util/concurrent/CompletableFuture.supplyAsync");
 
     private final ClassPath path;
     private final BuildArguments arguments;
@@ -50,9 +55,7 @@ final class StartCheck {
     List<Finding> check(List<ClassPath.Jar> jars, Reviewed reviewed) {
         List<Finding> findings = new ArrayList<>();
         for (ClassPath.Jar jar : jars) {
-            if (!ResourceCheck.isOurs(jar)) {
-                continue;
-            }
+            Set<String> classes = Set.copyOf(jar.classes());
             for (ClassModel model : path.written(jar)) {
                 String name = model.thisClass().asInternalName();
                 if (startsAtRunTime(name)) {
@@ -60,7 +63,7 @@ final class StartCheck {
                 }
                 for (MethodModel method : model.methods()) {
                     if (method.methodName().equalsString("<clinit>")) {
-                        String reason = reason(method, new HashSet<>(), DEPTH);
+                        String reason = reason(method, classes, new HashSet<>(), DEPTH);
                         if (!reason.isEmpty() && !reviewed.has("start", Names.source(name))) {
                             findings.add(new Finding(Finding.Kind.INITIALIZATION, Names.source(name),
                                     "its static initializer " + reason
@@ -78,13 +81,13 @@ final class StartCheck {
         return arguments.startsAtRunTime(Names.source(name), properties);
     }
 
-    private String reason(MethodModel method, Set<String> seen, int depth) {
+    private String reason(MethodModel method, Set<String> within, Set<String> seen, int depth) {
         if (depth == 0 || method.code().isEmpty()) {
             return "";
         }
         for (CodeElement element : method.code().get()) {
             String found = switch (element) {
-                case InvokeInstruction call -> called(call, seen, depth);
+                case InvokeInstruction call -> called(call, within, seen, depth);
                 case FieldInstruction field -> touched(field.owner().asInternalName());
                 case NewObjectInstruction created -> touched(created.className().asInternalName());
                 default -> "";
@@ -96,21 +99,23 @@ final class StartCheck {
         return "";
     }
 
-    private String called(InvokeInstruction call, Set<String> seen, int depth) {
+    private String called(InvokeInstruction call, Set<String> within, Set<String> seen, int depth) {
         String owner = call.owner().asInternalName();
         String target = owner + "." + call.name().stringValue();
-        if (OF_THE_MACHINE.stream().anyMatch(target::startsWith)) {
+        if (OF_THE_MACHINE.stream().anyMatch(target::startsWith)
+                || (owner.startsWith("java/time/") && call.name().equalsString("now"))) {
             return "calls " + Names.source(target);
         }
         String touched = touched(owner);
-        if (!touched.isEmpty() || !owner.startsWith("dev/d3s/") || !seen.add(target + call.type().stringValue())) {
+        if (!touched.isEmpty() || !(owner.startsWith("dev/d3s/") || within.contains(owner))
+                || !seen.add(target + call.type().stringValue())) {
             return touched;
         }
         ClassModel model = path.find(owner);
         if (model != null) {
             for (MethodModel method : model.methods()) {
                 if (method.methodName().equals(call.name()) && method.methodType().equals(call.type())) {
-                    return reason(method, seen, depth - 1);
+                    return reason(method, within, seen, depth - 1);
                 }
             }
         }

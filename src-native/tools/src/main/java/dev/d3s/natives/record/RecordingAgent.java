@@ -44,9 +44,9 @@ public final class RecordingAgent implements ClassFileTransformer {
 
     private RecordingAgent() {}
 
-    /** @param file where to */
-    public static void premain(String file, Instrumentation instrumentation) throws IOException {
-        Recording.start(Path.of(file));
+    /** @param directory where each process writes a file of its own */
+    public static void premain(String directory, Instrumentation instrumentation) throws IOException {
+        Recording.start(Path.of(directory, "recording-" + ProcessHandle.current().pid()));
         instrumentation.addTransformer(new RecordingAgent());
     }
 

@@ -167,6 +167,19 @@ class NativeCheckTest {
     }
 
     @Test
+    void shouldFindWhatIsAnotherOnAnotherMachine() throws IOException {
+        add("Today");
+        add("Told");
+        add("Dated");
+        assertThat(findings(OURS)).extracting(finding -> finding.substring(0, finding.indexOf(", which")))
+            .containsExactly(
+                    "initialization: dev.d3s.natives.check.Samples$Today: its static initializer calls"
+                            + " java.time.LocalDate.now",
+                    "initialization: dev.d3s.natives.check.Samples$Told: its static initializer calls"
+                            + " java.lang.Boolean.getBoolean");
+    }
+
+    @Test
     void shouldLeaveExcludedMetadataOut() throws IOException {
         put("prompts/system.txt", "Be brief.");
         put(METADATA, "{\"resources\": [{\"glob\": \"prompts/*\"}]}");
@@ -232,6 +245,24 @@ class NativeCheckTest {
         put("META-INF/native-image/reflect-config.json",
                 "[{\"name\": \"dev.d3s.natives.check.Samples$Made\", \"allDeclaredMethods\": true}]");
         assertThat(findings(OURS, asked)).isEmpty();
+    }
+
+    @Test
+    void shouldKeepTheQuestionsOfWhatIsPackaged() throws IOException {
+        add("Reflective");
+        add("Made");
+        findings(OURS);
+        String ours = "dev.d3s.natives.check.Samples$Reflective";
+        List<String> kept = List.of("class\t" + ours + "\tdev.d3s.natives.check.Samples$Made",
+                "class\t" + ours + "\torg.example.NotThere", "resource\t" + ours + "\tprompts/system.txt");
+        Files.write(application.resolve("recording-1"), kept);
+        Files.write(application.resolve("recording-2"), List.of(kept.getFirst(),
+                "class\tdev.d3s.natives.check.NativeCheckTest\tdev.d3s.natives.check.Samples$Made",
+                "class\t" + ours + "\tdev.d3s.natives.check.NativeCheckTest",
+                "members\tio.quarkus.arc.Asking\tdev.d3s.natives.check.Samples$Made\tgetDeclaredMethods",
+                "members\torg.junit.Asking\tdev.d3s.natives.check.Samples$Made\tgetDeclaredMethods",
+                "class\t" + ours + "\tdev.d3s.natives.check.Samples$$Lambda/0x0000700001000"));
+        assertThat(RecordedQuestions.of(application, application)).containsExactlyElementsOf(kept);
     }
 
     @Test

@@ -5,6 +5,8 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 
 /** Classes that a jar of a test has; none of them is ever started. */
 final class Samples {
@@ -85,5 +87,27 @@ final class Samples {
         static long now() {
             return System.nanoTime();
         }
+    }
+
+    /** Has the day on which it starts. */
+    @SuppressWarnings("TimeInStaticInitializer")
+    static final class Today {
+        static final LocalDate TODAY = LocalDate.now(ZoneOffset.UTC);
+
+        private Today() {}
+    }
+
+    /** Has a date that is the same everywhere. */
+    static final class Dated {
+        static final LocalDate FIRST = LocalDate.of(2025, 1, 1);
+
+        private Dated() {}
+    }
+
+    /** Has what the command line says. */
+    static final class Told {
+        static final boolean LOUD = Boolean.getBoolean("loud");
+
+        private Told() {}
     }
 }
