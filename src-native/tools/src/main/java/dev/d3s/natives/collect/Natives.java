@@ -119,10 +119,22 @@ public final class Natives {
         process.getOutputStream().close();
         String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         if (process.waitFor() != 0) {
-            throw new IOException("Maven could not bring " + artifact + ":\n" + said.strip());
+            throw new IOException(notBrought(artifact, said));
         }
         try (Stream<Path> files = Files.list(directory)) {
             return files.findFirst().orElseThrow(() -> new IOException("Maven brought no " + artifact));
         }
+    }
+
+    /** What of Maven's lines says why, and what to do. */
+    static String notBrought(String artifact, String said) {
+        String why = said.lines()
+            .filter(line -> line.startsWith("[ERROR] ") && line.contains(": "))
+            .findFirst()
+            .map(line -> line.substring("[ERROR] ".length()).replaceFirst("^Failed to execute goal .*?: ", ""))
+            .map(line -> line.replaceFirst(" -> \\[Help 1]$", ""))
+            .orElse(said.strip());
+        return "Maven could not bring " + artifact + ": " + why
+                + "\nName a repository that has it in Maven's settings, or install the jar: mvn install:install-file -Dfile=...";
     }
 }

@@ -40,21 +40,28 @@ record Part(String artifact, String inside, String directory, List<String> requi
         String djl = versions.getProperty("djl");
         String libtorch = versions.getProperty("libtorch");
         boolean gpu = !flavor.equals("cpu");
+        List<String> ofRuntime = gpu
+                ? List.of("onnxruntime", "onnxruntime4j_jni", "onnxruntime_providers_shared",
+                        "onnxruntime_providers_cuda")
+                : List.of("onnxruntime", "onnxruntime4j_jni");
+        List<String> ofTorch = gpu
+                ? List.of("torch", "torch_cpu", "torch_cuda", "c10", "c10_cuda")
+                : List.of("torch", "torch_cpu", "c10");
         return List.of(
                 new Part("com.microsoft.onnxruntime:" + (gpu ? "onnxruntime_gpu" : "onnxruntime") + ":"
                         + versions.getProperty("onnxruntime"),
                         "ai/onnxruntime/native/" + target.replace("x86_64", "x64") + "/", "onnxruntime",
-                        List.of(library(target, "onnxruntime"), library(target, "onnxruntime4j_jni"))),
+                        libraries(target, ofRuntime)),
                 new Part("ai.djl.pytorch:pytorch-native-" + flavor + ":" + libtorch + ":jar:" + target,
-                        "pytorch/" + flavor + "/" + target + "/", "torch",
-                        List.of(library(target, "torch"), library(target, "torch_cpu"), library(target, "c10"))),
+                        "pytorch/" + flavor + "/" + target + "/", "torch", libraries(target, ofTorch)),
                 new Part("ai.djl.pytorch:pytorch-jni:" + libtorch + "-" + djl, "jnilib/" + target + "/" + flavor + "/",
-                        "torch", List.of(library(target, "djl_torch"))),
+                        "torch", libraries(target, List.of("djl_torch"))),
                 new Part("ai.djl.huggingface:tokenizers:" + djl, "native/lib/" + target + "/cpu/", "tokenizers",
-                        List.of(library(target, "tokenizers"))));
+                        libraries(target, List.of("tokenizers"))));
     }
 
-    private static String library(String target, String name) {
-        return "lib" + name + (target.startsWith("osx") ? ".dylib" : ".so");
+    /** Their files' names. */
+    private static List<String> libraries(String target, List<String> names) {
+        return names.stream().map(name -> "lib" + name + (target.startsWith("osx") ? ".dylib" : ".so")).toList();
     }
 }

@@ -125,10 +125,29 @@ class NativesCollectorTest {
     }
 
     @Test
+    void shouldSayWhatMavenCouldNotBring() {
+        assertThat(Natives.notBrought(LIBTORCH,
+                """
+                        WARNING: something else
+                        [ERROR] Failed to execute goal org.apache.maven.plugins:maven-dependency-plugin:3.9.0:copy (default-cli) on \
+                        project d3s-parent: Unable to find/resolve artifact. Could not find artifact a:b:jar:1 in central -> [Help 1]
+                        [ERROR]\s
+                        [ERROR] To see the full stack trace of the errors, re-run Maven with the -e switch.
+                        """))
+            .isEqualTo("Maven could not bring " + LIBTORCH
+                    + ": Unable to find/resolve artifact. Could not find artifact a:b:jar:1 in central\n"
+                    + "Name a repository that has it in Maven's settings, or install the jar: mvn install:install-file -Dfile=...");
+    }
+
+    @Test
     void shouldNameOtherArtifactsForAGpu() {
         assertThat(Part.of("linux-x86_64", "cu128", versions)).extracting(Part::artifact)
             .containsExactly("com.microsoft.onnxruntime:onnxruntime_gpu:3",
                     "ai.djl.pytorch:pytorch-native-cu128:2:jar:linux-x86_64", GLUE, TOKENIZERS);
+        assertThat(Part.of("linux-x86_64", "cu128", versions)).extracting(Part::required)
+            .contains(List.of("libonnxruntime.so", "libonnxruntime4j_jni.so", "libonnxruntime_providers_shared.so",
+                    "libonnxruntime_providers_cuda.so"),
+                    List.of("libtorch.so", "libtorch_cpu.so", "libtorch_cuda.so", "libc10.so", "libc10_cuda.so"));
         assertThat(Part.of("osx-aarch64", "cpu", versions)).extracting(Part::required)
             .contains(List.of("libdjl_torch.dylib"));
     }
