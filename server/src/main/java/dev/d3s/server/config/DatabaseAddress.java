@@ -28,9 +28,14 @@ public record DatabaseAddress(String url, @Nullable String user, @Nullable Strin
                     text(config, "d3s.datasource.password"), List.of("db/migration", "db/postgresql"), home);
         }
         String named = text(config, "quarkus.datasource.sqlite.jdbc.url");
-        return new DatabaseAddress(
-                named != null ? named : config.getValue("quarkus.datasource.jdbc.url", String.class), null, null,
-                List.of("db/migration"), home);
+        String url = named != null ? named : text(config, "quarkus.datasource.jdbc.url");
+        return new DatabaseAddress(url != null ? url : sqlite(home), null, null, List.of("db/migration"), home);
+    }
+
+    /** What application.properties says, which a native executable knows only where Quarkus has started. */
+    static String sqlite(Path home) {
+        return "jdbc:sqlite:" + home + "/d3s.db?journal_mode=WAL&synchronous=FULL&busy_timeout=10000"
+                + "&foreign_keys=true&transaction_mode=IMMEDIATE";
     }
 
     private static @Nullable String text(SmallRyeConfig config, String key) {

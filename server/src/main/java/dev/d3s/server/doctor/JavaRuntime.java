@@ -14,11 +14,8 @@ final class JavaRuntime {
     static List<Finding> findings(long memory) {
         List<Finding> findings = new ArrayList<>();
         findings.add(version(Runtime.version().feature(), System.getProperty("java.vendor") + " " + Runtime.version()));
-        List<String> flags = ManagementFactory.getRuntimeMXBean().getInputArguments();
-        findings.add(flags.stream().anyMatch(flag -> flag.startsWith("--enable-native-access"))
-                ? Finding.ok("java flags", String.join(" ", flags))
-                : Finding.warn("java flags", "--enable-native-access is missing",
-                        "Start the server with ./d3s, which gives Java what the engines need."));
+        findings.add(flags(ManagementFactory.getRuntimeMXBean().getInputArguments(),
+                System.getProperty("org.graalvm.nativeimage.imagecode") != null));
         findings.add(heap(Runtime.getRuntime().maxMemory(), memory));
         return findings;
     }
@@ -27,6 +24,14 @@ final class JavaRuntime {
         return feature < WANTED
                 ? Finding.fail("java", text, "Install a JDK " + WANTED + ", or point JAVA_HOME at one.")
                 : Finding.ok("java", text);
+    }
+
+    /** @param executable whether this is a native executable, which was built with the access that engines need */
+    static Finding flags(List<String> flags, boolean executable) {
+        return executable || flags.stream().anyMatch(flag -> flag.startsWith("--enable-native-access"))
+                ? Finding.ok("java flags", flags.isEmpty() ? "none" : String.join(" ", flags))
+                : Finding.warn("java flags", "--enable-native-access is missing",
+                        "Start the server with ./d3s, which gives Java what the engines need.");
     }
 
     static Finding heap(long heap, long memory) {

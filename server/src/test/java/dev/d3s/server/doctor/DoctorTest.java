@@ -218,6 +218,10 @@ class DoctorTest {
             assertThat(finding.fix()).endsWith("-Xmx2g");
         });
         assertThat(JavaRuntime.heap(2L << 30, 8L << 30).status()).isEqualTo(Status.OK);
+        assertThat(JavaRuntime.flags(List.of("-Xmx2g"), false).status()).isEqualTo(Status.WARN);
+        assertThat(JavaRuntime.flags(List.of("--enable-native-access=ALL-UNNAMED"), false).status())
+            .isEqualTo(Status.OK);
+        assertThat(JavaRuntime.flags(List.of(), true).status()).isEqualTo(Status.OK);
     }
 
     @Test
