@@ -239,7 +239,8 @@ class EvalServiceTest {
         server.evaluation.hold();
         String id = server.evals.create(TestServer.CALLER, request()).id();
         server.evaluation.awaitHeld();
-        // a second process over the same home, as after a kill: the first one has written nothing about its end
+        // a second process over the same home, as after a kill: the first one has written nothing about its end, and takes nothing
+        server.network.sever();
         try (TestServer next = new TestServer(home, database)) {
             next.evals.start();
             TestServer first = server;
@@ -250,6 +251,7 @@ class EvalServiceTest {
             assertThat(results(eval).path("accuracy").doubleValue()).isEqualTo(0.6);
             assertThat(results(eval).path("rows").intValue()).isEqualTo(5);
             // the first one's run is not the evaluation's any more
+            first.network.mend();
             first.evaluation.letGo();
             first.evals.close();
             assertThat(next.evals.eval(TestServer.CALLER, id)).isEqualTo(eval);
