@@ -23,6 +23,7 @@ import dev.d3s.server.cli.DemoOptions;
 import dev.d3s.server.config.Configuration;
 import dev.d3s.server.config.LogFormat;
 import dev.d3s.server.doctor.Doctor;
+import dev.d3s.server.store.SqliteLibrary;
 import dev.d3s.spi.OutgoingRequests;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
@@ -52,6 +53,7 @@ public final class Main {
                         System.setProperty("quarkus.log.console.json.enabled", "true");
                     }
                     traces(System.getenv());
+                    SqliteLibrary.prepare(NativeLibraries.userCache());
                     Quarkus.run(options);
                 }
                 case "demo" -> {
@@ -80,6 +82,7 @@ public final class Main {
                 }
                 case "keys" -> {
                     if (!helped(KeysCommand.USAGE, options)) {
+                        SqliteLibrary.prepare(NativeLibraries.userCache());
                         System.exit(KeysCommand.run(console(), options));
                     }
                 }
@@ -158,6 +161,7 @@ public final class Main {
         // nobody else can reach it, and nobody has a key of it
         System.setProperty("quarkus.http.host", "127.0.0.1");
         System.setProperty("quarkus.oidc.tenant-enabled", "false");
+        SqliteLibrary.prepare(NativeLibraries.userCache());
         Quarkus.run(EmbeddedServer.class, (code, failure) -> {
             if (failure != null) {
                 TemporaryHome.delete(home); // a server that did not start does not stop either

@@ -1,0 +1,66 @@
+package dev.d3s.server.store;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+import org.jspecify.annotations.Nullable;
+import org.sqlite.SQLiteJDBCLoader;
+import org.sqlite.util.LibraryLoaderUtil;
+
+/**
+ * Unpacks SQLite's native library once per machine. Its driver would unpack it at every start, into a new file, and compare the
+ * two byte by byte, which is a third of what the start of a native executable takes.
+ */
+public final class SqliteLibrary {
+    private static final String DIRECTORY = "org.sqlite.lib.path";
+
+    private SqliteLibrary() {}
+
+    /**
+     * Tells the driver to load it from below a cache directory, where it is put if it is not there yet. To be called before the
+     * first connection. Where that cannot be done, or the driver was told of another one, nothing changes.
+     */
+    public static void prepare(Path cache) {
+        if (System.getProperty(DIRECTORY) != null) {
+            return;
+        }
+        try {
+            Path directory = unpacked(cache);
+            if (directory != null) {
+                System.setProperty(DIRECTORY, directory.toString());
+                System.setProperty("org.sqlite.lib.name", LibraryLoaderUtil.getNativeLibName());
+            }
+        } catch (IOException e) {
+            // the driver has its own place, and says what is wrong with that
+        }
+    }
+
+    /** The directory that has it; null where the driver has none for this machine. */
+    static @Nullable Path unpacked(Path cache) throws IOException {
+        String name = LibraryLoaderUtil.getNativeLibName();
+        byte[] library;
+        try (InputStream resource = SQLiteJDBCLoader.class
+            .getResourceAsStream(LibraryLoaderUtil.getNativeLibResourcePath() + "/" + name)) {
+            if (resource == null) {
+                return null;
+            }
+            library = resource.readAllBytes();
+        }
+        Path directory = cache.resolve("sqlite").resolve(SQLiteJDBCLoader.getVersion());
+        Path file = directory.resolve(name);
+        if (!Files.isRegularFile(file) || !Arrays.equals(Files.readAllBytes(file), library)) {
+            Files.createDirectories(directory);
+            Path temporary = Files.createTempFile(directory, ".", ".tmp");
+            try {
+                Files.write(temporary, library);
+                DurableFiles.publish(temporary, file);
+            } finally {
+                Files.deleteIfExists(temporary);
+            }
+        }
+        return directory;
+    }
+}
