@@ -12,8 +12,11 @@ import io.quarkus.test.junit.QuarkusTestProfile;
 
 /** The whole server, engines and plugins included, on a home of its own. */
 public class RealServer implements QuarkusTestProfile {
-    /** Tests have another class loader than their profile, and a process of its own has a configuration of its own. */
-    private static final String HOME = "d3s.test.home";
+    /**
+     * A property, since tests have another class loader than their profile, and a process of its own has a configuration of its own;
+     * not below d3s, where the server knows its keys.
+     */
+    private static final String HOME = "real.server.home";
 
     /** Where its base models lie, also when it is a process of its own. */
     public static Path models() {
