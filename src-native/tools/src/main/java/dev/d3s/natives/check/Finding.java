@@ -9,7 +9,7 @@ package dev.d3s.natives.check;
  */
 record Finding(Kind kind, String subject, String remedy) implements Comparable<Finding> {
     enum Kind {
-        SERVICE, LINK, JNI, RESOURCE, CALL, RECORDED, FOREIGN, INITIALIZATION, ARGUMENT, LIST
+        SERVICE, LINK, JNI, RESOURCE, CALL, RECORDED, FOREIGN, INITIALIZATION, ARGUMENT, SUBSTITUTION, LIST
     }
 
     @Override

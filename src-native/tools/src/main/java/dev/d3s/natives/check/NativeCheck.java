@@ -72,6 +72,7 @@ public final class NativeCheck {
             findings.addAll(CallCheck.check(path, jars, reviewed));
             findings.addAll(ForeignCheck.check(path, metadata, jars, reviewed));
             findings.addAll(ForeignCheck.checkArenas(path, arguments, metadata.properties(), jars));
+            findings.addAll(SubstitutionCheck.check(path, jars));
             findings.addAll(new StartCheck(path, arguments, metadata.properties()).check(jars, reviewed));
             findings.addAll(new RecordedCheck(path, metadata, reviewed, jars, complete).check(recording));
             findings.addAll(reviewed.unused());

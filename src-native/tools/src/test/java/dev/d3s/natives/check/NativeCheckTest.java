@@ -180,6 +180,28 @@ class NativeCheckTest {
     }
 
     @Test
+    void shouldFindSubstitutionsOfWhatIsGone() throws IOException {
+        add("ReaderAlias");
+        add("Substituted");
+        assertThat(findings(OURS)).extracting(finding -> finding.substring(0, finding.indexOf(", which")))
+            .containsExactly(
+                    "substitution: dev.d3s.natives.check.Samples$ReaderAlias: it is for dev.d3s.natives.check.Samples$Reader",
+                    "substitution: dev.d3s.natives.check.Samples$Substituted: it is for dev.d3s.natives.check.Samples$Made");
+        add("Reader");
+        add("Made");
+        assertThat(findings(OURS)).isEmpty();
+        add("Outdated");
+        assertThat(findings(OURS)).extracting(finding -> finding.substring(0, finding.indexOf(": look")))
+            .containsExactly(
+                    "substitution: dev.d3s.natives.check.Samples$Outdated: dev.d3s.natives.check.Samples$Made has no"
+                            + " handle of type long",
+                    "substitution: dev.d3s.natives.check.Samples$Outdated: dev.d3s.natives.check.Samples$Made has no"
+                            + " read(Samples$Reader,int)byte[]",
+                    "substitution: dev.d3s.natives.check.Samples$Outdated: dev.d3s.natives.check.Samples$Made has no"
+                            + " static read(Samples$Reader)byte[]");
+    }
+
+    @Test
     void shouldLeaveExcludedMetadataOut() throws IOException {
         put("prompts/system.txt", "Be brief.");
         put(METADATA, "{\"resources\": [{\"glob\": \"prompts/*\"}]}");

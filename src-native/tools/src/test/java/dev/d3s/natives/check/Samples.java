@@ -8,6 +8,11 @@ import java.lang.invoke.MethodHandle;
 import java.time.LocalDate;
 import java.time.ZoneOffset;
 
+import com.oracle.svm.core.annotate.Alias;
+import com.oracle.svm.core.annotate.Substitute;
+import com.oracle.svm.core.annotate.TargetClass;
+import com.oracle.svm.core.annotate.TargetElement;
+
 /** Classes that a jar of a test has; none of them is ever started. */
 final class Samples {
     private Samples() {}
@@ -109,5 +114,44 @@ final class Samples {
         static final boolean LOUD = Boolean.getBoolean("loud");
 
         private Told() {}
+    }
+
+    /** Stands for {@link Reader} in a signature. */
+    @TargetClass(Reader.class)
+    static final class ReaderAlias {}
+
+    /** Is put in the place of methods of {@link Made}. */
+    @TargetClass(className = "dev.d3s.natives.check.Samples$Made")
+    static final class Substituted {
+        @Alias
+        int handle;
+
+        @Substitute
+        @TargetElement(name = TargetElement.CONSTRUCTOR_NAME)
+        void make(long address, int length) {
+            handle = length;
+        }
+
+        @Substitute
+        byte[] read(ReaderAlias reader) {
+            return new byte[handle];
+        }
+    }
+
+    /** Is for methods that {@link Made} does not have. */
+    @TargetClass(Made.class)
+    static final class Outdated {
+        @Alias
+        long handle;
+
+        @Substitute
+        static byte[] read(ReaderAlias reader) {
+            return new byte[0];
+        }
+
+        @Substitute
+        byte[] read(ReaderAlias reader, int most) {
+            return new byte[most];
+        }
     }
 }
