@@ -35,7 +35,7 @@ import io.smallrye.config.SmallRyeConfigBuilder;
 public record Configuration(List<String> mistakes, List<String> warnings, Map<String, String> given,
         D3sConfig config, Map<String, String> others) {
     /** Properties that matter and are not, or not in every build, among the settings. */
-    private static final List<String> OTHERS = List.of("quarkus.http.host", "quarkus.http.port", "d3s.datasource.url",
+    private static final List<String> OTHERS = List.of("quarkus.http.host", "quarkus.http.port", DatabaseAddress.URL,
             "d3s.datasource.username", "d3s.datasource.password");
     /** Variables that begin like settings and are none: of the launcher, of graders' secrets, of tests. */
     private static final Pattern OTHER_VARIABLES = Pattern.compile("D3S_(JAVA_OPTIONS|NATIVES|GRADER_.*|TEST_.*)");
@@ -70,7 +70,7 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
         }
         List<String> names = new ArrayList<>();
         process.getPropertyNames().forEach(names::add);
-        Configuration checked = check(values, names, System.getenv());
+        Configuration checked = check(values, names, System.getenv(), process);
         return new Configuration(checked.mistakes(), checked.warnings(), given, checked.config(), others);
     }
 
@@ -90,12 +90,19 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
         return new Configuration(checked.mistakes(), checked.warnings(), values, checked.config(), others);
     }
 
+    /** With single values read as a server reads them. */
+    static Configuration check(Map<String, String> values, Iterable<String> names, Map<String, String> environment) {
+        return check(values, names, environment, builder().build());
+    }
+
     /**
      * @param values of the keys that exist, by name
      * @param names of every property there is
      * @param environment every variable
+     * @param reader of single values
      */
-    static Configuration check(Map<String, String> values, Iterable<String> names, Map<String, String> environment) {
+    private static Configuration check(Map<String, String> values, Iterable<String> names,
+            Map<String, String> environment, SmallRyeConfig reader) {
         SettingsCheck check = new SettingsCheck();
         List<String> warnings = new ArrayList<>();
         Map<String, ConfigurationKey> known = new LinkedHashMap<>();
@@ -103,7 +110,6 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
         unknown(names, environment, known, check, warnings);
 
         Map<String, String> readable = new LinkedHashMap<>();
-        SmallRyeConfig reader = builder().build();
         for (ConfigurationKey key : known.values()) {
             String value = values.get(key.name());
             if (value != null) {

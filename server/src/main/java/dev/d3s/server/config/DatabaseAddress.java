@@ -17,12 +17,15 @@ import io.smallrye.config.SmallRyeConfig;
  */
 public record DatabaseAddress(String url, @Nullable String user, @Nullable String password, List<String> locations,
         Path home) {
+    /** The setting that has it, where it is not SQLite's. */
+    public static final String URL = "d3s.datasource.url";
+
     /** Of this process. */
     public static DatabaseAddress read() {
         SmallRyeConfig config = ConfigUtils.configBuilder().build();
         Path home = Path.of(config.getOptionalValue("d3s.home", String.class)
             .orElse(System.getProperty("user.home") + "/.d3s"));
-        String shared = text(config, "d3s.datasource.url");
+        String shared = text(config, URL);
         if (shared != null) {
             return new DatabaseAddress(shared, text(config, "d3s.datasource.username"),
                     text(config, "d3s.datasource.password"), List.of("db/migration", "db/postgresql"), home);
@@ -30,6 +33,11 @@ public record DatabaseAddress(String url, @Nullable String user, @Nullable Strin
         String named = text(config, "quarkus.datasource.sqlite.jdbc.url");
         String url = named != null ? named : text(config, "quarkus.datasource.jdbc.url");
         return new DatabaseAddress(url != null ? url : sqlite(home), null, null, List.of("db/migration"), home);
+    }
+
+    /** Whether it is a file of SQLite. */
+    public boolean sqlite() {
+        return url.startsWith("jdbc:sqlite:");
     }
 
     /** What application.properties says, which a native executable knows only where Quarkus has started. */

@@ -27,6 +27,7 @@ import java.util.stream.Stream;
 
 import dev.d3s.server.config.Configuration;
 import dev.d3s.server.config.D3sConfig;
+import dev.d3s.server.config.DatabaseAddress;
 import dev.d3s.server.model.ModelDirectory;
 import dev.d3s.server.plugin.GraderModels;
 import dev.d3s.server.plugin.PluginProblem;
@@ -65,7 +66,7 @@ final class Surroundings {
     // ---------------------------------------------------------------- database
 
     List<Finding> database() {
-        String url = configuration.other("d3s.datasource.url");
+        String url = configuration.other(DatabaseAddress.URL);
         Path file = config.home().resolve("d3s.db");
         if (url.isEmpty() && !Files.exists(file)) {
             return List.of(Finding.ok("database", file + " is not there yet; the server makes it"));

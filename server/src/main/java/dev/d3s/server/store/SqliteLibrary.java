@@ -4,15 +4,15 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
+import java.nio.file.StandardCopyOption;
 
 import org.jspecify.annotations.Nullable;
 import org.sqlite.SQLiteJDBCLoader;
 import org.sqlite.util.LibraryLoaderUtil;
 
 /**
- * Unpacks SQLite's native library once per machine. Its driver would unpack it at every start, into a new file, and compare the
- * two byte by byte, which is a third of what the start of a native executable takes.
+ * Unpacks SQLite's native library once per machine. Its driver would unpack it at every start, into a new file, compare the
+ * two byte by byte, which is a third of what the start of a native executable takes, and ask another program which Linux this is.
  */
 public final class SqliteLibrary {
     private static final String DIRECTORY = "org.sqlite.lib.path";
@@ -41,21 +41,22 @@ public final class SqliteLibrary {
     /** The directory that has it; null where the driver has none for this machine. */
     static @Nullable Path unpacked(Path cache) throws IOException {
         String name = LibraryLoaderUtil.getNativeLibName();
-        byte[] library;
-        try (InputStream resource = SQLiteJDBCLoader.class
+        Path directory = cache.resolve("sqlite")
+            .resolve(SQLiteJDBCLoader.getVersion() + "-" + System.getProperty("os.name") + "-"
+                    + System.getProperty("os.arch"));
+        Path file = directory.resolve(name);
+        if (Files.isRegularFile(file)) {
+            return directory; // it has this name since all of it was on the disk
+        }
+        try (InputStream library = SQLiteJDBCLoader.class
             .getResourceAsStream(LibraryLoaderUtil.getNativeLibResourcePath() + "/" + name)) {
-            if (resource == null) {
+            if (library == null) {
                 return null;
             }
-            library = resource.readAllBytes();
-        }
-        Path directory = cache.resolve("sqlite").resolve(SQLiteJDBCLoader.getVersion());
-        Path file = directory.resolve(name);
-        if (!Files.isRegularFile(file) || !Arrays.equals(Files.readAllBytes(file), library)) {
             Files.createDirectories(directory);
             Path temporary = Files.createTempFile(directory, ".", ".tmp");
             try {
-                Files.write(temporary, library);
+                Files.copy(library, temporary, StandardCopyOption.REPLACE_EXISTING);
                 DurableFiles.publish(temporary, file);
             } finally {
                 Files.deleteIfExists(temporary);

@@ -20,6 +20,7 @@ import java.util.stream.Collectors;
 import org.flywaydb.core.Flyway;
 import org.jspecify.annotations.Nullable;
 
+import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.access.ApiKey;
 import dev.d3s.server.access.Caller;
 import dev.d3s.server.access.KeySecret;
@@ -27,6 +28,7 @@ import dev.d3s.server.access.KeyService;
 import dev.d3s.server.access.Role;
 import dev.d3s.server.access.Scope;
 import dev.d3s.server.config.DatabaseAddress;
+import dev.d3s.server.store.SqliteLibrary;
 import dev.d3s.spi.D3sException;
 
 /**
@@ -204,6 +206,9 @@ final class KeysCommand {
     private static KeyService service() throws IOException {
         DatabaseAddress database = DatabaseAddress.read();
         Files.createDirectories(database.home());
+        if (database.sqlite()) {
+            SqliteLibrary.prepare(NativeLibraries.userCache());
+        }
         Flyway flyway = Flyway.configure()
             .dataSource(database.url(), database.user(), database.password())
             .locations(database.locations().stream().map(location -> "classpath:" + location).toArray(String[]::new))

@@ -21,6 +21,7 @@ import dev.d3s.server.bench.LoadTest;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
 import dev.d3s.server.config.Configuration;
+import dev.d3s.server.config.DatabaseAddress;
 import dev.d3s.server.config.LogFormat;
 import dev.d3s.server.doctor.Doctor;
 import dev.d3s.server.store.SqliteLibrary;
@@ -53,7 +54,9 @@ public final class Main {
                         System.setProperty("quarkus.log.console.json.enabled", "true");
                     }
                     traces(System.getenv());
-                    SqliteLibrary.prepare(NativeLibraries.userCache());
+                    if (configuration.other(DatabaseAddress.URL).isEmpty()) {
+                        SqliteLibrary.prepare(NativeLibraries.userCache());
+                    }
                     Quarkus.run(options);
                 }
                 case "demo" -> {
@@ -82,7 +85,6 @@ public final class Main {
                 }
                 case "keys" -> {
                     if (!helped(KeysCommand.USAGE, options)) {
-                        SqliteLibrary.prepare(NativeLibraries.userCache());
                         System.exit(KeysCommand.run(console(), options));
                     }
                 }

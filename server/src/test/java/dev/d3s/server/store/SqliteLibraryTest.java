@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.stream.Stream;
 
@@ -43,13 +44,14 @@ class SqliteLibraryTest {
     }
 
     @Test
-    void shouldReplaceADamagedOne() throws IOException {
+    void shouldNotTakeWhatAnUnpackingThatWasInterruptedHasLeft() throws IOException {
         Path file = unpacked();
         byte[] whole = Files.readAllBytes(file);
-        byte[] damaged = whole.clone();
-        damaged[whole.length / 2] ^= 1;
-        Files.write(file, damaged);
+        Files.delete(file);
+        Path left = Files.write(file.resolveSibling(".1.tmp"), Arrays.copyOf(whole, whole.length / 2));
 
-        assertThat(unpacked()).hasBinaryContent(whole);
+        assertThat(SqliteLibrary.unpacked(cache)).isEqualTo(file.getParent());
+        assertThat(file).hasBinaryContent(whole);
+        assertThat(left).exists();
     }
 }
