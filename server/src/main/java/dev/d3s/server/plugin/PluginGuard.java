@@ -4,13 +4,18 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CancellationException;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.Supplier;
+
+import org.jspecify.annotations.Nullable;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
@@ -23,9 +28,9 @@ import dev.d3s.spi.SelectorMetrics;
  * errors that name it. Thread-safe; one for each plugin, whatever the number of jobs that use it.
  *
  * <p>
- * The code runs on a daemon thread of its own while the caller waits. At the limit the thread is interrupted; if it goes on
- * all the same it is left to itself, because Java cannot end it, and counted: a plugin of which {@value #MAXIMUM_HANGING}
- * calls hang is not called any more, so that it cannot take the machine's processors one by one.
+ * The code runs on a daemon thread, which nothing else uses meanwhile, and the caller waits. At the limit the thread is
+ * interrupted; if it goes on all the same it is left to itself, because Java cannot end it, and counted: a plugin of which
+ * {@value #MAXIMUM_HANGING} calls hang is not called any more, so that it cannot take the machine's processors one by one.
  */
 final class PluginGuard {
     /** Hanging calls of one plugin after which it is no longer called. */
@@ -33,6 +38,10 @@ final class PluginGuard {
 
     /** What an interrupted call gets to end; less where the limit itself is shorter. */
     private static final long GRACE_MILLISECONDS = 1000;
+
+    /** Of all guards: a thread is there again for other calls when its call has ended, and goes when there are none. */
+    private static final ExecutorService THREADS = Executors
+        .newCachedThreadPool(Thread.ofPlatform().daemon().factory());
 
     private final String title;
     private final Duration limit;
@@ -67,25 +76,21 @@ final class PluginGuard {
                     + hanging.get() + " earlier calls still run although they were interrupted at their limit of "
                     + seconds() + " s. Its author has to mend this; restart the server to be rid of them.");
         }
-        CompletableFuture<T> answer = new CompletableFuture<>();
-        AtomicInteger ends = new AtomicInteger();
-        Thread thread = Thread.ofPlatform().daemon().name("plugin " + title).unstarted(() -> {
-            try {
-                answer.complete(code.get());
-            } catch (Throwable e) { // handed to the caller, whatever it is
-                answer.completeExceptionally(e);
-            }
-            if (ends.getAndIncrement() == 1) {
-                hanging.decrementAndGet();
-            }
-        });
-        thread.start();
+        Call<T> call = new Call<>(code);
+        THREADS.execute(call);
         try {
-            return await(answer, thread, ends);
+            return call.get(limit.toNanos(), TimeUnit.NANOSECONDS);
         } catch (ExecutionException e) {
             throw thrown(Objects.requireNonNull(e.getCause()));
+        } catch (TimeoutException late) {
+            call.cancel(true);
+            leave(call);
+            failures.increment();
+            throw new D3sException(ErrorCategory.PLUGIN, "plugin_timed_out", title + " took longer than its limit of "
+                    + seconds() + " s (d3s.plugins.timeout) and was interrupted. Its author has to make it faster.",
+                    late);
         } catch (InterruptedException e) {
-            thread.interrupt();
+            call.cancel(true);
             Thread.currentThread().interrupt();
             CancellationException cancelled = new CancellationException(title + " was abandoned.");
             cancelled.initCause(e);
@@ -93,22 +98,45 @@ final class PluginGuard {
         }
     }
 
-    private <T> T await(CompletableFuture<T> answer, Thread thread, AtomicInteger ends)
-            throws InterruptedException, ExecutionException {
+    /** Waits a little for the end of a call that was interrupted, and counts it where it does not end. */
+    private void leave(Call<?> call) {
+        boolean ended = false;
         try {
-            return answer.get(limit.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException late) {
-            thread.interrupt();
-            if (!thread.join(Duration.ofMillis(Math.min(GRACE_MILLISECONDS, Math.max(1, limit.toMillis()))))) {
-                hanging.incrementAndGet();
-                if (ends.getAndIncrement() == 1) { // it ended in this very moment
-                    hanging.decrementAndGet();
-                }
+            ended = call.ended.await(Math.min(GRACE_MILLISECONDS, Math.max(1, limit.toMillis())),
+                    TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        if (!ended) {
+            hanging.incrementAndGet();
+            if (call.ends.getAndIncrement() == 1) { // it ended in this very moment
+                hanging.decrementAndGet();
             }
-            failures.increment();
-            throw new D3sException(ErrorCategory.PLUGIN, "plugin_timed_out", title + " took longer than its limit of "
-                    + seconds() + " s (d3s.plugins.timeout) and was interrupted. Its author has to make it faster.",
-                    late);
+        }
+    }
+
+    /** One call, on one of the threads. */
+    private final class Call<T> extends FutureTask<T> {
+        private final @Nullable ClassLoader loader = Thread.currentThread().getContextClassLoader();
+        private final AtomicInteger ends = new AtomicInteger();
+        private final CountDownLatch ended = new CountDownLatch(1);
+
+        Call(Supplier<T> code) {
+            super(code::get);
+        }
+
+        @Override
+        public void run() {
+            Thread thread = Thread.currentThread();
+            thread.setName("plugin " + title);
+            thread.setContextClassLoader(loader);
+            super.run();
+            if (ends.getAndIncrement() == 1) {
+                hanging.decrementAndGet();
+            }
+            ended.countDown();
+            thread.setContextClassLoader(null);
+            thread.setName("plugins, idle");
         }
     }
 
