@@ -93,11 +93,6 @@ final class EvalQueue implements AutoCloseable, Runs.Kind<EvalRun> {
     }
 
     @Override
-    public void unrecorded(String permit) {
-        store.recoverHeld(permit);
-    }
-
-    @Override
     public Collection<String> held() {
         return store.permits(cluster.name());
     }

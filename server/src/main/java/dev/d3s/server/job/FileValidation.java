@@ -144,11 +144,6 @@ final class FileValidation implements AutoCloseable, Runs.Kind<FileValidation.Ch
     }
 
     @Override
-    public void unrecorded(String permit) {
-        store.release(permit);
-    }
-
-    @Override
     public Collection<String> held() {
         return store.permits(cluster.name());
     }

@@ -165,7 +165,8 @@ public final class Permits implements AutoCloseable {
             if (database.shared()) {
                 Database.execute(connection, "delete from " + table + " where picked_by = ?", settings.name());
             } else {
-                Database.execute(connection, "delete from " + table);
+                // (without a condition SQLite writes an empty table anew)
+                Database.execute(connection, "delete from " + table + " where 1 = 1");
             }
         });
     }

@@ -69,7 +69,9 @@ public final class Runs<R> implements AutoCloseable {
         void orphaned(String permit);
 
         /** How this server's run under a permit ended could not be stored: what it ran is nobody's. */
-        void unrecorded(String permit);
+        default void unrecorded(String permit) {
+            orphaned(permit);
+        }
     }
 
     /**
