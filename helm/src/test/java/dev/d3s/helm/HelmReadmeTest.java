@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -78,6 +79,38 @@ class HelmReadmeTest {
         assertThat(HelmChart.renderAs("d3s", "{postgresql: {enabled: true}, home: {accessMode: ReadWriteMany}}").all())
             .extracting(Manifests::title)
             .contains("StatefulSet/d3s-postgresql", "PersistentVolumeClaim/d3s-home");
+    }
+
+    /** The commands between {@code ```sh} and {@code ```} under a heading of the walk-through. */
+    private static List<String> typed(String heading) throws IOException {
+        Matcher section = Pattern.compile("(?ms)^#### " + Pattern.quote(heading) + "\n(.*?)(?=^###)")
+            .matcher(Files.readString(README));
+        assertThat(section.find()).as("helm/README.md has the heading '%s'", heading).isTrue();
+        return Pattern.compile("(?ms)^```sh\n(.*?)^```$")
+            .matcher(section.group(1))
+            .results()
+            .map(block -> block.group(1))
+            .toList();
+    }
+
+    @Test
+    void shouldHaveTheCommandsThatTheWalkthroughTypes() throws Exception {
+        String script = Files.readString(Path.of("src/interop/walkthrough.sh"));
+        List<MatchResult> used = Pattern.compile("(?:typed|block) '?([A-Z][^'$\n]*?)'? ([0-9])\\b")
+            .matcher(script)
+            .results()
+            .toList();
+        assertThat(used).hasSizeGreaterThan(8);
+        for (MatchResult use : used) {
+            assertThat(typed(use.group(1))).as("blocks under '%s'", use.group(1))
+                .hasSizeGreaterThanOrEqualTo(Integer.parseInt(use.group(2)));
+        }
+        // what the script puts its own image, sizes and port in place of
+        String install = String.join("", typed("Install"));
+        assertThat(install).contains("repository: registry.example.org/lab/d3s-server\n", "size: 200Gi\n",
+                "d3s.limits.disk: 500G\n", " 8080:80 ", "D3S=http://127.0.0.1:8080\n",
+                "\nhelm install d3s helm/d3s-server --namespace research ");
+        assertThat(typed("Upgrade").getFirst()).contains("helm upgrade d3s helm/d3s-server ", " image.tag=0.2.0");
     }
 
     @Test

@@ -155,6 +155,12 @@ final class ContainerfileLint {
         if (Pattern.compile("(curl|wget)[^|;&]*\\|\\s*(ba|z)?sh").matcher(text).find()) {
             report(instruction, "runs what it downloads without looking at it");
         }
+        if (Pattern.compile("\\bmvnw?\\b[^&;|]*\\bpackage\\b(?![^&;|]*-Dmaven\\.test\\.skip\\b)")
+            .matcher(text)
+            .find()) {
+            report(instruction, "compiles tests that it does not run, with more open files than Buildah allows a build:"
+                    + " -Dmaven.test.skip");
+        }
         if (Pattern.compile("\\b(apt-get|dnf|microdnf|apk|yum)\\b.*\\b(upgrade|update)\\b(?!.*install)")
             .matcher(text)
             .find()) {

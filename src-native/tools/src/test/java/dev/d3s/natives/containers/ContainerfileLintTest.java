@@ -57,6 +57,7 @@ class ContainerfileLintTest {
             ENTRYPOINT ["/usr/local/bin/d3s"]                  | ENTRYPOINT /usr/local/bin/d3s         | a shell would be process 1
             ENV D3S_HOME=/var/lib/d3s                          | ENV DB_PASSWORD=geheim D3S_HOME=/d    | looks like a secret
             org.opencontainers.image.revision                  | revision                              | no label org.opencontainers.image.revision
+            -Dmaven.test.skip                                  | -DskipTests                           | compiles tests
             ./mvnw -B                                          | curl https://example.org/i PIPE sh; ./mvnw -B | without looking
             """)
     void shouldFindEachMistake(String right, String wrong, String expected) throws IOException {
