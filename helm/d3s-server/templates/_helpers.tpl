@@ -58,6 +58,13 @@ gpu-1:
 {{- toYaml $resources -}}
 {{- end -}}
 
+{{/* What runs before the server has its share: as much as the server, so that it costs nothing and the pod's class of service is the server's. */}}
+{{- define "d3s.initResources" -}}
+{{- $gpu := .Values.gpu.resource -}}
+{{- $resources := include "d3s.resources" . | fromYaml -}}
+{{- dict "requests" (omit $resources.requests $gpu) "limits" (omit $resources.limits $gpu) | toYaml -}}
+{{- end -}}
+
 {{- define "d3s.flavor" -}}
 {{- if .Values.image.flavor -}}
 {{- .Values.image.flavor -}}

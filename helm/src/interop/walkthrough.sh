@@ -12,6 +12,7 @@
 #   D3S_DATABASE        jdbc:postgresql://... that pods reach, with D3S_DATABASE_USER and D3S_DATABASE_PASSWORD: two servers
 #                       on one home (a storage class with ReadWriteMany)
 #   D3S_POSTGRESQL=1    two servers on the chart's own PostgreSQL
+#   D3S_SEVERAL         options of helm for these, "--set resources.requests.cpu=1"
 #   D3S_POLICY=1        the cluster enforces network policies: what should not come through is tried
 #   D3S_DRAIN=0         leaves out the drain, where others use the node
 #   D3S_PORT            the local port for port-forward, 8080
@@ -118,7 +119,7 @@ messages() {
         after="&after=$(jq -r .last_id <<<"$page")"
     done | tac
 }
-steps() { everything "/v1/fine_tuning/jobs/$1/metrics?names=loss" | jq -r '.steps | max // -1'; }
+steps() { everything "/v1/fine_tuning/jobs/$1/events?limit=5" | jq -r '[.data[].data.step? // empty] | max // -1'; }
 beyond() { [ "$(steps "$1")" -ge "$2" ]; }
 running() { everything "/v1/fine_tuning/jobs?limit=20" | jq -r '[.data[] | select(.status == "running")][0].id // empty'; }
 runs() { [ -n "$(running)" ]; }
@@ -138,19 +139,20 @@ forwarded() {
 }
 back() { within 180 ready "${1:-d3s-0}" && forwarded; }
 
-# A job that runs and is past its first checkpoint: sets RUNNING and AT.
-busy() {
-    within 120 runs || { fail "$1" "no job runs"; return 1; }
+# A job in its middle: sets RUNNING and AT.
+middle() {
     RUNNING=$(running)
-    local from
-    from=$(steps "$RUNNING")
-    within 180 beyond "$RUNNING" $((from + 60)) || { fail "$1" "job $RUNNING stays at step $(steps "$RUNNING")"; return 1; }
-    AT=$(steps "$RUNNING")
+    [ -n "$RUNNING" ] && AT=$(steps "$RUNNING") && [ "$AT" -ge 60 ] && [ "$AT" -le $((STEPS * 4 / 5)) ]
+}
+busy() {
+    within 900 middle && return
+    fail "$1" "no job is in its middle: $(everything '/v1/fine_tuning/jobs?limit=20' | jq -r '.data[] | .status' | paste -sd ' ')"
+    return 1
 }
 # What the job that was disturbed says of it: resumed WHAT SAID LOST, where LOST is how many steps it may have to do again
 resumed() {
     went_on() { messages "$RUNNING" | tail -n +"$1" | grep -q 'goes on after step'; }
-    within 300 went_on "$SAID" || { fail "$1" "job $RUNNING did not go on: $(messages "$RUNNING" | tail -n 3)"; return; }
+    within 900 went_on "$SAID" || { fail "$1" "job $RUNNING did not go on: $(messages "$RUNNING" | tail -n 3)"; return; }
     local after
     after=$(messages "$RUNNING" | tail -n +"$SAID" | sed -n 's/.*goes on after step \([0-9]*\).*/\1/p' | head -n 1)
     if [ "$after" -ge $((AT - $2)) ]; then
@@ -214,8 +216,8 @@ mapfile -t LAB_A_JOBS < <(grep -o 'ftjob-[A-Za-z0-9]*' "$WORK/submitted")
 JOBS=("${LAB_A_JOBS[@]}" "$JOB")
 expect 'four jobs' '^4$' "${#JOBS[@]}"
 expect 'lab-b sees its job alone' "^$JOB\$" "$(server '/v1/fine_tuning/jobs?limit=20' "$LAB_B" | jq -r '.data[].id')"
-timeout 1200 bash -c "$(block 'Watch the queue' 2 | sed "s/\$D3S/${D3S//\//\\/}/; s/\$JOB/$JOB/; s/\$LAB_B/$LAB_B/")" >"$WORK/followed" 2>&1 &
-within 600 is "${LAB_A_JOBS[0]}" succeeded
+timeout 1800 bash -c "$(block 'Watch the queue' 2 | sed "s/\$D3S/${D3S//\//\\/}/; s/\$JOB/$JOB/; s/\$LAB_B/$LAB_B/")" >"$WORK/followed" 2>&1 &
+within 1200 is "${LAB_A_JOBS[0]}" succeeded
 expect 'first job' succeeded "$(status "${LAB_A_JOBS[0]}")"
 UNDISTURBED=$(losses "${LAB_A_JOBS[0]}")
 within 60 runs
@@ -228,13 +230,19 @@ expect 'metrics' 'd3s_jobs\{' "$(grep d3s_jobs "$WORK/queue" | paste -sd ' ')"
 if [ "${D3S_POLICY:-0}" = 1 ]; then
     kubectl create namespace "$NAMESPACE-others" >/dev/null
     probe() { # NAMESPACE ADDRESS: what a client there sees
-        kubectl --namespace "$1" run "client-$RANDOM" --quiet --rm --stdin --restart Never --image docker.io/library/busybox:1.37.0 --overrides \
-            "{\"spec\": {$restricted, \"automountServiceAccountToken\": false, \"containers\": [{\"name\": \"c\", \"image\": \"docker.io/library/busybox:1.37.0\", $locked,
-             \"command\": [\"sh\", \"-c\", \"wget -q -T 5 -O - $2 2>&1 | head -c 200\"]}]}}" </dev/null 2>&1
+        kubectl --namespace "$1" apply --filename - >/dev/null <<CLIENT
+{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "client"}, "spec": {$restricted, "restartPolicy": "Never",
+ "automountServiceAccountToken": false, "containers": [{"name": "client", "image": "docker.io/curlimages/curl:8.16.0", $locked,
+  "command": ["curl", "-sS", "--max-time", "5", "$2"]}]}}
+CLIENT
+        gone() { kubectl --namespace "$1" get pod client --output jsonpath='{.status.phase}' | grep -E 'Succeeded|Failed'; }
+        within 60 gone "$1"
+        kubectl --namespace "$1" logs client
+        kubectl --namespace "$1" delete pod client --wait=false >/dev/null
     }
     expect 'a pod of the namespace reaches the server' 'UP' "$(probe "$NAMESPACE" "http://d3s.$NAMESPACE.svc/q/health/live")"
     expect 'a pod of another namespace does not' 'timed out' "$(probe "$NAMESPACE-others" "http://d3s.$NAMESPACE.svc/q/health/live")"
-    reach() { k exec d3s-0 -- bash -c "timeout 5 bash -c 'exec 3<>/dev/tcp/$1' && echo reached || echo kept in"; }
+    reach() { k exec d3s-0 -- bash -c "timeout 5 bash -c 'exec 3<>/dev/tcp/$1' && echo reached || echo kept in" 2>&1; }
     expect 'the server does not reach the API of the cluster' 'kept in' "$(reach kubernetes.default.svc/443)"
     expect 'but the name service' 'reached' "$(reach "$(kubectl --namespace kube-system get service kube-dns --output jsonpath='{.spec.clusterIP}')/53")"
     kubectl delete namespace "$NAMESPACE-others" --wait=false >/dev/null
@@ -373,7 +381,7 @@ several() { # NAME OPTION...
     local release=$1
     shift
     helm install "$release" helm/d3s-server --namespace "$NAMESPACE" "${OPTIONS[@]}" --set "image.repository=${IMAGE%:*}" \
-        --set replicas=2 --set home.accessMode=ReadWriteMany --set home.size=5Gi "$@" >"$WORK/$release" 2>&1
+        --set replicas=2 --set home.accessMode=ReadWriteMany --set home.size=5Gi ${D3S_SEVERAL:-} "$@" >"$WORK/$release" 2>&1
     k rollout status "statefulset/$release" --timeout 5m >>"$WORK/$release" 2>&1
     expect "$release: two servers" '2$' "$(k get pods --selector "app.kubernetes.io/instance=$release,app.kubernetes.io/component=server" \
         --output jsonpath='{range .items[*]}{.spec.nodeName}{" "}{end}') ready $(k get statefulset "$release" --output jsonpath='{.status.readyReplicas}')"

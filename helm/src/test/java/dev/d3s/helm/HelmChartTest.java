@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.marcnuri.helm.LintResult;
 
 /** The chart with many values: what is right renders to what Kubernetes and our rules accept, what is wrong is refused by name. */
@@ -429,6 +430,20 @@ class HelmChartTest {
         JsonNode made = HelmChart.render("{}").the("Secret", "lab-d3s-server-admin-key").path("data").path("api-key");
         assertThat(new String(Base64.getDecoder().decode(made.asText()), StandardCharsets.UTF_8))
             .matches("d3s-[0-9a-f]{10}-[0-9a-f]{64}");
+    }
+
+    /** Kubernetes calls a pod Guaranteed, and spares it, where all its containers request what they are limited to. */
+    @Test
+    void shouldKeepThePodInTheServersClassOfService() {
+        for (Manifests chart : List.of(HelmChart.render("{}"), HelmChart.render(EVERYTHING))) {
+            ObjectNode expected = container(chart).path("resources").deepCopy();
+            expected.forEach(list -> ((ObjectNode) list).remove("nvidia.com/gpu"));
+            JsonNode before = server(chart).path("spec").path("template").path("spec").path("initContainers");
+            assertThat(before).isNotEmpty()
+                .allSatisfy(container -> assertThat(container.path("resources")).isEqualTo(expected));
+        }
+        JsonNode preset = container(HelmChart.render("{}")).path("resources");
+        assertThat(preset.path("requests")).isEqualTo(preset.path("limits"));
     }
 
     @Test
