@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -18,6 +19,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -30,6 +32,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -374,6 +378,39 @@ class JourneyTest {
         assertThat(stream(completion(model, 1))).isEqualTo(sample(completion(model, 1)));
         assertThat(sample(completion(early, 0))).hasSize(2);
         assertThat(sample(completion(ExampleModels.ARITHMETIC, 0))).as("random weights").isNotEqualTo(greedy);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"snappy", "zstd", "gzip", "none"})
+    void shouldPlanAJobForParquetOfEveryUsualCompression(String compression) throws Exception {
+        Path file = directory.resolve(compression + ".parquet");
+        try (InputStream rows = JourneyTest.class.getResourceAsStream("/datasets/" + file.getFileName())) {
+            Files.copy(Objects.requireNonNull(rows), file);
+        }
+        String job = JSON.writeValueAsString(Map.of("model", ExampleModels.ARITHMETIC, "training_file", upload(file),
+                "method", reinforcement(2, Map.of())));
+        JsonNode plan = JSON
+            .readTree(http.send(HttpRequest.newBuilder(URI.create(baseUrl + "/fine_tuning/jobs?dry_run=true"))
+                .header("Content-Type", "application/json")
+                .POST(HttpRequest.BodyPublishers.ofString(job))
+                .build(), BodyHandlers.ofString()).body());
+        assertThat(plan.path("object").asText()).as("%s", plan).isEqualTo("fine_tuning.job.plan");
+    }
+
+    @Test
+    void shouldDescribeItselfInBothFormats() throws Exception {
+        URI document = baseUrl.resolve("/q/openapi");
+        String yaml = http.send(HttpRequest.newBuilder(document).build(), BodyHandlers.ofString()).body();
+        JsonNode json = JSON.readTree(
+                http.send(HttpRequest.newBuilder(URI.create(document + "?format=json")).build(),
+                        BodyHandlers.ofString())
+                    .body());
+        List<String> paths = new ArrayList<>();
+        json.path("paths").fieldNames().forEachRemaining(paths::add);
+        assertThat(paths).contains("/v1/fine_tuning/jobs", "/v1/chat/completions")
+            .allSatisfy(path -> assertThat(yaml).contains("\n  " + path + ":\n"));
+        assertThat(json.path("openapi").asText()).isNotEmpty();
+        assertThat(yaml).contains("openapi: " + json.path("openapi").asText());
     }
 
     @Test

@@ -5,8 +5,11 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.sql.SQLException;
+import java.util.Properties;
 
 import org.jspecify.annotations.Nullable;
+import org.sqlite.JDBC;
 import org.sqlite.SQLiteJDBCLoader;
 import org.sqlite.util.LibraryLoaderUtil;
 
@@ -20,8 +23,9 @@ public final class SqliteLibrary {
     private SqliteLibrary() {}
 
     /**
-     * Tells the driver to load it from below a cache directory, where it is put if it is not there yet. To be called before the
-     * first connection. Where that cannot be done, or the driver was told of another one, nothing changes.
+     * Tells the driver to load it from below a cache directory, where it is put if it is not there yet, and has it loaded on
+     * another thread while the caller goes on. To be called before the first connection. Where that cannot be done, or the
+     * driver was told of another one, nothing changes.
      */
     public static void prepare(Path cache) {
         if (System.getProperty(DIRECTORY) != null) {
@@ -32,9 +36,19 @@ public final class SqliteLibrary {
             if (directory != null) {
                 System.setProperty(DIRECTORY, directory.toString());
                 System.setProperty("org.sqlite.lib.name", LibraryLoaderUtil.getNativeLibName());
+                Thread.ofPlatform().daemon().name("d3s-sqlite").start(SqliteLibrary::load);
             }
         } catch (IOException e) {
             // the driver has its own place, and says what is wrong with that
+        }
+    }
+
+    /** Does what the first connection would wait for. */
+    private static void load() {
+        try {
+            JDBC.createConnection("jdbc:sqlite::memory:", new Properties()).close();
+        } catch (SQLException e) {
+            // the first connection to the server's own database says what is wrong
         }
     }
 

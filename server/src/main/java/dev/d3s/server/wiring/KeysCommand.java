@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -18,6 +19,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 
 import org.flywaydb.core.Flyway;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
+import org.flywaydb.core.api.resource.LoadableResource;
 import org.jspecify.annotations.Nullable;
 
 import dev.d3s.natives.NativeLibraries;
@@ -30,6 +33,8 @@ import dev.d3s.server.access.Scope;
 import dev.d3s.server.config.DatabaseAddress;
 import dev.d3s.server.store.SqliteLibrary;
 import dev.d3s.spi.D3sException;
+import io.quarkus.flyway.runtime.QuarkusFlywayResourceProvider;
+import io.quarkus.flyway.runtime.QuarkusPathLocationScanner;
 
 /**
  * {@code ./d3s keys}: makes, lists and revokes API keys in the database of the server that is configured, whether or not that
@@ -209,10 +214,17 @@ final class KeysCommand {
         if (database.sqlite()) {
             SqliteLibrary.prepare(NativeLibraries.userCache());
         }
-        Flyway flyway = Flyway.configure()
+        FluentConfiguration configuration = Flyway.configure()
             .dataSource(database.url(), database.user(), database.password())
-            .locations(database.locations().stream().map(location -> "classpath:" + location).toArray(String[]::new))
-            .load();
+            .locations(database.locations().stream().map(location -> "classpath:" + location).toArray(String[]::new));
+        // a native executable cannot look into its class path, and was given the list when it was built; a JVM has none
+        Collection<LoadableResource> built = new QuarkusPathLocationScanner(configuration,
+                List.of(configuration.getLocations()))
+            .scanForResources();
+        if (!built.isEmpty()) {
+            configuration.resourceProvider(new QuarkusFlywayResourceProvider(built));
+        }
+        Flyway flyway = configuration.load();
         flyway.migrate();
         return KeyService.of(flyway.getConfiguration().getDataSource());
     }
