@@ -10,28 +10,29 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds, among names of settings in which {@code *} stands for a segment, those that a name may match: whatever is before the
- * segment of the first star, or of an index in brackets, is the same in both. SmallRye Config compares a name with each of
- * them, several thousand times while a server starts.
+ * segment of the first star, or of an index in brackets, is the same in both. SmallRye Config compares a name that
+ * is not set with each of them. Immutable.
  */
 public final class WildcardIndex {
-    private final Map<String, List<String>> byPrefix = new HashMap<>();
-    private final List<String> all = new ArrayList<>();
+    private final Map<String, List<Map.Entry<String, String>>> byPrefix = new HashMap<>();
+    private final List<Map.Entry<String, String>> all;
 
-    /** @param wildcards names that have a star */
-    public WildcardIndex(Iterable<String> wildcards) {
-        for (String wildcard : wildcards) {
-            all.add(wildcard);
+    /** @param values by names that have a star */
+    public WildcardIndex(Map<String, String> values) {
+        all = List.copyOf(values.entrySet());
+        for (Map.Entry<String, String> entry : all) {
+            String wildcard = entry.getKey();
             int star = wildcard.indexOf('*');
             int bracket = wildcard.indexOf('[');
             int free = bracket < 0 ? star : Math.min(star, bracket);
             byPrefix.computeIfAbsent(wildcard.substring(0, wildcard.lastIndexOf('.', free) + 1),
                     prefix -> new ArrayList<>())
-                .add(wildcard);
+                .add(entry);
         }
     }
 
     /**
-     * The wildcard that a name matches, the most specific first; null where there is none.
+     * The value of the wildcard that a name matches, the most specific first; null where there is none.
      *
      * @param matches whether a wildcard, which comes first, and a name match
      */
@@ -48,14 +49,14 @@ public final class WildcardIndex {
         return first(byPrefix.get(""), name, matches);
     }
 
-    private static @Nullable String first(@Nullable List<String> wildcards, String name,
+    private static @Nullable String first(@Nullable List<Map.Entry<String, String>> wildcards, String name,
             BiPredicate<String, String> matches) {
         if (wildcards == null) {
             return null;
         }
-        for (String wildcard : wildcards) {
-            if (matches.test(wildcard, name)) {
-                return wildcard;
+        for (Map.Entry<String, String> wildcard : wildcards) {
+            if (matches.test(wildcard.getKey(), name)) {
+                return wildcard.getValue();
             }
         }
         return null;

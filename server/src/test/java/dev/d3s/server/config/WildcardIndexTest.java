@@ -3,7 +3,9 @@ package dev.d3s.server.config;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 
 import org.junit.jupiter.api.Test;
@@ -29,18 +31,20 @@ class WildcardIndexTest {
         Random random = new Random(5);
         int found = 0;
         for (int round = 0; round < 2_000; round++) {
-            List<String> wildcards = new ArrayList<>();
+            Map<String, String> wildcards = new HashMap<>();
             while (wildcards.size() < 5) {
                 String wildcard = name(random, SEGMENTS);
                 if (wildcard.contains("*")) {
-                    wildcards.add(wildcard);
+                    wildcards.put(wildcard, "value of " + wildcard);
                 }
             }
             WildcardIndex index = new WildcardIndex(wildcards);
             for (int each = 0; each < 20; each++) {
                 String name = name(random, each % 5 == 0 ? SEGMENTS : PLAIN);
-                List<String> matching = wildcards.stream()
+                List<String> matching = wildcards.keySet()
+                    .stream()
                     .filter(wildcard -> PropertyName.equals(wildcard, name))
+                    .map(wildcards::get)
                     .toList();
                 String answer = index.find(name, PropertyName::equals);
                 if (matching.isEmpty()) {

@@ -30,9 +30,6 @@ final class DefaultsByPrefix {
     @Inject
     @RecomputeFieldValue(kind = RecomputeFieldValue.Kind.Reset)
     private @Nullable WildcardIndex index;
-    @Inject
-    @RecomputeFieldValue(kind = RecomputeFieldValue.Kind.Reset)
-    private @Nullable Map<String, String> values;
 
     @Substitute
     public @Nullable String getValue(String name) {
@@ -45,14 +42,12 @@ final class DefaultsByPrefix {
         }
         WildcardIndex known = index;
         if (known == null) {
-            Map<String, String> texts = new HashMap<>();
-            wildcards.forEach((wildcard, text) -> texts.put(wildcard.getName(), text));
-            known = new WildcardIndex(texts.keySet());
-            values = texts;
+            Map<String, String> values = new HashMap<>();
+            wildcards.forEach((wildcard, text) -> values.put(wildcard.getName(), text));
+            known = new WildcardIndex(values);
             index = known;
         }
-        String wildcard = known.find(name, PropertyNameAlias::equals);
-        return wildcard == null || values == null ? null : values.get(wildcard);
+        return known.find(name, PropertyNameAlias::equals);
     }
 
     @Substitute
