@@ -384,11 +384,12 @@ class JourneyTest {
     @ValueSource(strings = {"snappy", "zstd", "gzip", "none"})
     void shouldPlanAJobForParquetOfEveryUsualCompression(String compression) throws Exception {
         Path file = directory.resolve(compression + ".parquet");
-        try (InputStream rows = JourneyTest.class.getResourceAsStream("/datasets/" + file.getFileName())) {
-            Files.copy(Objects.requireNonNull(rows), file);
+        try (InputStream resource = JourneyTest.class.getResourceAsStream("/datasets/" + file.getFileName())) {
+            Files.copy(Objects.requireNonNull(resource), file);
         }
-        String job = JSON.writeValueAsString(Map.of("model", ExampleModels.ARITHMETIC, "training_file", upload(file),
-                "method", reinforcement(2, Map.of())));
+        String rows = upload(file);
+        String job = JSON.writeValueAsString(Map.of("model", ExampleModels.ARITHMETIC, "training_file", rows,
+                "validation_file", rows, "method", reinforcement(2, Map.of())));
         JsonNode plan = JSON
             .readTree(http.send(HttpRequest.newBuilder(URI.create(baseUrl + "/fine_tuning/jobs?dry_run=true"))
                 .header("Content-Type", "application/json")
