@@ -40,8 +40,7 @@ final class PluginGuard {
     private static final long GRACE_MILLISECONDS = 1000;
 
     /** Of all guards: a thread is there again for other calls when its call has ended, and goes when there are none. */
-    private static final ExecutorService THREADS = Executors
-        .newCachedThreadPool(Thread.ofPlatform().daemon().factory());
+    private static final ExecutorService THREADS = Executors.newCachedThreadPool(PluginGuard::daemon);
 
     private final String title;
     private final Duration limit;
@@ -55,6 +54,10 @@ final class PluginGuard {
     PluginGuard(String title, Duration limit) {
         this.title = title;
         this.limit = limit;
+    }
+
+    private static Thread daemon(Runnable code) {
+        return Thread.ofPlatform().daemon().unstarted(code);
     }
 
     static PluginGuard of(PluginKind kind, String name, Duration limit) {
