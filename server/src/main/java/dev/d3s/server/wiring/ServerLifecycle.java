@@ -26,7 +26,6 @@ import dev.d3s.server.tracking.JobTrackers;
 import dev.d3s.server.webhook.WebhookDelivery;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
-import io.quarkus.runtime.PreventFurtherStepsException;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
 
@@ -65,18 +64,6 @@ class ServerLifecycle {
 
     /** First, since what else begins with the server may write into its home. */
     void start(@Observes @Priority(1) StartupEvent event) {
-        try {
-            begin();
-        } catch (D3sException e) {
-            if (e.category() == ErrorCategory.INTERNAL) {
-                throw e;
-            }
-            // is printed alone; of everything else Quarkus says where it came from
-            throw new PreventFurtherStepsException("The server does not start: " + e.text(), 1);
-        }
-    }
-
-    private void begin() {
         Path home = settings.home();
         try {
             Files.createDirectories(settings.filesDirectory());
