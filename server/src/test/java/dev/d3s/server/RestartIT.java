@@ -1,6 +1,7 @@
 package dev.d3s.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import java.io.IOException;
@@ -24,7 +25,7 @@ import dev.d3s.server.ServerProcess.Event;
 import dev.d3s.server.example.ArithmeticTask;
 import dev.d3s.server.example.ExampleModels;
 
-/** What a job and its server survive: a kill, an orderly end, a full disk. The packaged server, as a process. */
+/** What a job and its server survive: a kill, an orderly end, a full disk; and what a server says that does not start. The packaged server, as a process. */
 @Timeout(value = 6, unit = TimeUnit.MINUTES)
 class RestartIT {
     private static final ObjectNode NOTHING = ServerProcess.JSON.createObjectNode();
@@ -173,6 +174,16 @@ class RestartIT {
         } finally {
             new ProcessBuilder("umount", "--lazy", home.toString()).start().waitFor();
         }
+    }
+
+    @Test
+    void shouldSayInASentenceWhyItDoesNotStart() {
+        assertThatThrownBy(() -> new ServerProcess(home, "-Dquarkus.http.host=0.0.0.0"))
+            .hasMessageContaining("The server does not start: quarkus.http.host is 0.0.0.0")
+            .message()
+            .contains("Make a key first: ./d3s keys create")
+            .as("no stack trace")
+            .doesNotContain("\tat ", "Exception:");
     }
 
     private static boolean mount(String... arguments) throws InterruptedException {

@@ -28,6 +28,7 @@ import dev.d3s.server.store.SqliteLibrary;
 import dev.d3s.spi.OutgoingRequests;
 import io.quarkus.runtime.Quarkus;
 import io.quarkus.runtime.annotations.QuarkusMain;
+import io.quarkus.runtime.util.ExceptionUtil;
 
 /**
  * The program: {@code serve} (the default), {@code keys}, {@code demo}, {@code compare}, {@code doctor} or {@code bench}, as
@@ -166,6 +167,7 @@ public final class Main {
         SqliteLibrary.prepare(NativeLibraries.userCache());
         Quarkus.run(EmbeddedServer.class, (code, failure) -> {
             if (failure != null) {
+                console().println(String.valueOf(ExceptionUtil.getRootCause(failure).getMessage()));
                 TemporaryHome.delete(home); // a server that did not start does not stop either
             }
             System.exit(code);

@@ -28,6 +28,7 @@ import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 import io.quarkus.runtime.ShutdownEvent;
 import io.quarkus.runtime.StartupEvent;
+import io.quarkus.runtime.configuration.ConfigurationException;
 
 /** Opens the server's home before its jobs and downloads begin, and closes it after they have stopped. On the main thread. */
 @Singleton
@@ -64,6 +65,18 @@ class ServerLifecycle {
 
     /** First, since what else begins with the server may write into its home. */
     void start(@Observes @Priority(1) StartupEvent event) {
+        try {
+            open();
+        } catch (D3sException e) {
+            if (e.category() == ErrorCategory.INTERNAL) {
+                throw e;
+            }
+            // of this exception Quarkus prints what it says, of others where they come from
+            throw new ConfigurationException("The server does not start: " + e.text());
+        }
+    }
+
+    private void open() {
         Path home = settings.home();
         try {
             Files.createDirectories(settings.filesDirectory());
