@@ -1,7 +1,7 @@
 package dev.d3s.natives;
 
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BiPredicate;
@@ -10,24 +10,44 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds, among names of settings in which {@code *} stands for a segment, those that a name may match: whatever is before the
- * segment of the first star, or of an index in brackets, is the same in both. SmallRye Config compares a name that
- * is not set with each of them. Immutable.
+ * segment of the first star, or of an index in brackets, is the same in both, and so is the last character unless it is a star.
+ * SmallRye Config compares a name that is not set with each of them. Looking up allocates nothing: thousands of lookups are a
+ * good part of what the start of a server leaves to be collected. Immutable.
  */
 public final class WildcardIndex {
-    private final Map<String, List<Map.Entry<String, String>>> byPrefix = new HashMap<>();
-    private final List<Map.Entry<String, String>> all;
+    /** Wildcards that have the same before the first segment that is not fixed. */
+    private record Group(String prefix, List<Wildcard> wildcards) {}
+
+    private record Wildcard(String name, char last, String value) {}
+
+    private final List<Wildcard> all = new ArrayList<>();
+    /** By the length of the prefix. */
+    private final Group[][] groups;
 
     /** @param values by names that have a star */
     public WildcardIndex(Map<String, String> values) {
-        all = List.copyOf(values.entrySet());
-        for (Map.Entry<String, String> entry : all) {
-            String wildcard = entry.getKey();
-            int star = wildcard.indexOf('*');
-            int bracket = wildcard.indexOf('[');
+        Map<String, Group> byPrefix = new LinkedHashMap<>();
+        int longest = 0;
+        for (Map.Entry<String, String> entry : values.entrySet()) {
+            String name = entry.getKey();
+            int star = name.indexOf('*');
+            int bracket = name.indexOf('[');
             int free = bracket < 0 ? star : Math.min(star, bracket);
-            byPrefix.computeIfAbsent(wildcard.substring(0, wildcard.lastIndexOf('.', free) + 1),
-                    prefix -> new ArrayList<>())
-                .add(entry);
+            Wildcard wildcard = new Wildcard(name, name.charAt(name.length() - 1), entry.getValue());
+            String prefix = name.substring(0, name.lastIndexOf('.', free) + 1);
+            byPrefix.computeIfAbsent(prefix, fixed -> new Group(fixed, new ArrayList<>()))
+                .wildcards()
+                .add(wildcard);
+            all.add(wildcard);
+            longest = Math.max(longest, prefix.length());
+        }
+        groups = new Group[longest + 1][];
+        for (int length = 0; length <= longest; length++) {
+            int wanted = length;
+            groups[length] = byPrefix.values()
+                .stream()
+                .filter(group -> group.prefix().length() == wanted)
+                .toArray(Group[]::new);
         }
     }
 
@@ -37,26 +57,40 @@ public final class WildcardIndex {
      * @param matches whether a wildcard, which comes first, and a name match
      */
     public @Nullable String find(String name, BiPredicate<String, String> matches) {
+        if (name.isEmpty()) {
+            return null;
+        }
         if (name.indexOf('*') >= 0) {
-            return first(all, name, matches);
+            for (Wildcard wildcard : all) {
+                if (matches.test(wildcard.name(), name)) {
+                    return wildcard.value();
+                }
+            }
+            return null;
         }
         for (int dot = name.lastIndexOf('.'); dot >= 0; dot = name.lastIndexOf('.', dot - 1)) {
-            String found = first(byPrefix.get(name.substring(0, dot + 1)), name, matches);
+            String found = behind(dot + 1, name, matches);
             if (found != null) {
                 return found;
             }
         }
-        return first(byPrefix.get(""), name, matches);
+        return behind(0, name, matches);
     }
 
-    private static @Nullable String first(@Nullable List<Map.Entry<String, String>> wildcards, String name,
-            BiPredicate<String, String> matches) {
-        if (wildcards == null) {
+    private @Nullable String behind(int length, String name, BiPredicate<String, String> matches) {
+        if (length >= groups.length) {
             return null;
         }
-        for (Map.Entry<String, String> wildcard : wildcards) {
-            if (matches.test(wildcard.getKey(), name)) {
-                return wildcard.getValue();
+        char last = name.charAt(name.length() - 1);
+        for (Group group : groups[length]) {
+            if (name.startsWith(group.prefix())) {
+                List<Wildcard> wildcards = group.wildcards();
+                for (int i = 0; i < wildcards.size(); i++) {
+                    Wildcard wildcard = wildcards.get(i);
+                    if ((wildcard.last() == last || wildcard.last() == '*') && matches.test(wildcard.name(), name)) {
+                        return wildcard.value();
+                    }
+                }
             }
         }
         return null;

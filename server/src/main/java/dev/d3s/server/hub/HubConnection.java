@@ -42,7 +42,9 @@ final class HubConnection implements AutoCloseable {
     private static final Set<String> HUB_HEADERS = Set.of("x-repo-commit", "x-linked-etag", "x-linked-size");
 
     private final HubSettings settings;
-    private final HttpClient client;
+    /** Made when somebody asks: many servers never do. */
+    private @Nullable HttpClient client;
+    private boolean closed;
     private final OutgoingRequests requests;
 
     HubConnection(HubSettings settings) {
@@ -55,13 +57,24 @@ final class HubConnection implements AutoCloseable {
         this.requests = new OutgoingRequests((host, port) -> internalHub
                 || (host.equalsIgnoreCase(OutgoingRequests.host(settings.endpoint()))
                         && port == OutgoingRequests.port(settings.endpoint())));
-        // one connection per file: a single HTTP/2 connection would share one flow-control window
-        this.client = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(settings.idle())
-            .proxy(ProxySelector.getDefault())
-            .build();
+    }
+
+    private synchronized HttpClient client() throws IOException {
+        if (closed) {
+            throw new IOException("The connection to the hub is closed");
+        }
+        HttpClient open = client;
+        if (open == null) {
+            // one connection per file: a single HTTP/2 connection would share one flow-control window
+            open = HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1)
+                .followRedirects(HttpClient.Redirect.NEVER)
+                .connectTimeout(settings.idle())
+                .proxy(ProxySelector.getDefault())
+                .build();
+            client = open;
+        }
+        return open;
     }
 
     /** An answer whose body is still to be read; whoever asked closes it. */
@@ -132,7 +145,7 @@ final class HubConnection implements AutoCloseable {
             request.header("Range", "bytes=" + from + "-");
         }
         try {
-            return client.send(request.build(), BodyHandlers.ofInputStream());
+            return client().send(request.build(), BodyHandlers.ofInputStream());
         } catch (HttpTimeoutException e) {
             throw new IOException(uri.getHost() + " did not answer within " + settings.idle().toSeconds() + " s", e);
         } catch (ConnectException e) {
@@ -211,7 +224,14 @@ final class HubConnection implements AutoCloseable {
     /** Ends requests that are under way, too. */
     @Override
     public void close() {
-        client.shutdownNow();
-        client.close();
+        HttpClient open;
+        synchronized (this) {
+            closed = true;
+            open = client;
+        }
+        if (open != null) {
+            open.shutdownNow();
+            open.close();
+        }
     }
 }

@@ -19,6 +19,7 @@ import org.sqlite.util.LibraryLoaderUtil;
  */
 public final class SqliteLibrary {
     private static final String DIRECTORY = "org.sqlite.lib.path";
+    private static final String TEMPORARY = "org.sqlite.tmpdir";
 
     private SqliteLibrary() {}
 
@@ -36,6 +37,9 @@ public final class SqliteLibrary {
             if (directory != null) {
                 System.setProperty(DIRECTORY, directory.toString());
                 System.setProperty("org.sqlite.lib.name", LibraryLoaderUtil.getNativeLibName());
+                if (System.getProperty(TEMPORARY) == null) {
+                    System.setProperty(TEMPORARY, directory.toString()); // where it looks through every file for old ones of its own
+                }
                 Thread.ofPlatform().daemon().name("d3s-sqlite").start(SqliteLibrary::load);
             }
         } catch (IOException e) {

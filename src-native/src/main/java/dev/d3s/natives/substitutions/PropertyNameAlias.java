@@ -4,7 +4,7 @@ import com.oracle.svm.core.annotate.Alias;
 import com.oracle.svm.core.annotate.TargetClass;
 import com.oracle.svm.core.annotate.TargetElement;
 
-/** The names that {@link DefaultsByPrefix} has. */
+/** A name of a setting, in which a star stands for a segment. */
 @TargetClass(className = "io.smallrye.config.PropertyName")
 final class PropertyNameAlias {
     @Alias
@@ -16,4 +16,7 @@ final class PropertyNameAlias {
 
     @Alias
     static native boolean equals(String name, String other);
+
+    @Alias
+    static native boolean equals(String name, int start, int length, String other, int otherStart, int otherLength);
 }

@@ -21,7 +21,7 @@ class OnnxRuntimeTest {
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions();
                 OrtSession session = OnnxRuntime.environment().createSession(model, options);
                 OnnxTensor shape = OnnxTensor.createTensor(OnnxRuntime.environment(), LongBuffer.wrap(new long[]{size}),
-                new long[]{1});
+                        new long[]{1});
                 OrtSession.Result result = OnnxRuntime.call(() -> session.run(Map.of("shape", shape)))) {
             return (float[]) result.get(0).getValue();
         }
