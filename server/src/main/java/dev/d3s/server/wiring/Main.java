@@ -167,7 +167,8 @@ public final class Main {
         SqliteLibrary.prepare(NativeLibraries.userCache());
         Quarkus.run(EmbeddedServer.class, (code, failure) -> {
             if (failure != null) {
-                console().println(String.valueOf(ExceptionUtil.getRootCause(failure).getMessage()));
+                Throwable cause = ExceptionUtil.getRootCause(failure);
+                console().println(cause.getMessage() == null ? cause.toString() : cause.getMessage());
                 TemporaryHome.delete(home); // a server that did not start does not stop either
             }
             System.exit(code);
