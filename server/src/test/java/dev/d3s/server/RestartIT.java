@@ -183,7 +183,7 @@ class RestartIT {
             .message()
             .contains("Make a key first: ./d3s keys create")
             .as("no stack trace")
-            .doesNotContain("\tat ", "Exception:");
+            .doesNotContain("\tat ", "Caused by");
     }
 
     private static boolean mount(String... arguments) throws InterruptedException {
