@@ -53,7 +53,8 @@ public interface GraderServices {
 
     /**
      * Begins an HTTP request to a URL that a job names; the way to reach a service, since it refuses addresses inside the
-     * operator's network that are not allowed. Make one for each attempt, and let no client follow redirections.
+     * operator's network that are not allowed. Make one for each attempt, and send it with an {@link OutgoingClient} or another
+     * client that follows no redirections.
      *
      * @throws D3sException when the URL is no http one, leads to an address that is not allowed, or there is no such host
      */

@@ -3,10 +3,8 @@ package dev.d3s.server.hub;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.ConnectException;
-import java.net.ProxySelector;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -27,6 +25,7 @@ import org.jspecify.annotations.Nullable;
 
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
+import dev.d3s.spi.OutgoingClient;
 import dev.d3s.spi.OutgoingRequests;
 
 /**
@@ -42,9 +41,7 @@ final class HubConnection implements AutoCloseable {
     private static final Set<String> HUB_HEADERS = Set.of("x-repo-commit", "x-linked-etag", "x-linked-size");
 
     private final HubSettings settings;
-    /** Made when somebody asks: many servers never do. */
-    private @Nullable HttpClient client;
-    private boolean closed;
+    private final OutgoingClient client;
     private final OutgoingRequests requests;
 
     HubConnection(HubSettings settings) {
@@ -54,27 +51,10 @@ final class HubConnection implements AutoCloseable {
     /** @param internalHub whether the hub is in our own network, and may lead to others there */
     HubConnection(HubSettings settings, boolean internalHub) {
         this.settings = settings;
+        this.client = new OutgoingClient(settings.idle());
         this.requests = new OutgoingRequests((host, port) -> internalHub
                 || (host.equalsIgnoreCase(OutgoingRequests.host(settings.endpoint()))
                         && port == OutgoingRequests.port(settings.endpoint())));
-    }
-
-    private synchronized HttpClient client() throws IOException {
-        if (closed) {
-            throw new IOException("The connection to the hub is closed");
-        }
-        HttpClient open = client;
-        if (open == null) {
-            // one connection per file: a single HTTP/2 connection would share one flow-control window
-            open = HttpClient.newBuilder()
-                .version(HttpClient.Version.HTTP_1_1)
-                .followRedirects(HttpClient.Redirect.NEVER)
-                .connectTimeout(settings.idle())
-                .proxy(ProxySelector.getDefault())
-                .build();
-            client = open;
-        }
-        return open;
     }
 
     /** An answer whose body is still to be read; whoever asked closes it. */
@@ -145,7 +125,7 @@ final class HubConnection implements AutoCloseable {
             request.header("Range", "bytes=" + from + "-");
         }
         try {
-            return client().send(request.build(), BodyHandlers.ofInputStream());
+            return client.open().send(request.build(), BodyHandlers.ofInputStream());
         } catch (HttpTimeoutException e) {
             throw new IOException(uri.getHost() + " did not answer within " + settings.idle().toSeconds() + " s", e);
         } catch (ConnectException e) {
@@ -224,14 +204,6 @@ final class HubConnection implements AutoCloseable {
     /** Ends requests that are under way, too. */
     @Override
     public void close() {
-        HttpClient open;
-        synchronized (this) {
-            closed = true;
-            open = client;
-        }
-        if (open != null) {
-            open.shutdownNow();
-            open.close();
-        }
+        client.close();
     }
 }

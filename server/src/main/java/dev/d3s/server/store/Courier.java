@@ -1,28 +1,25 @@
 package dev.d3s.server.store;
 
-import java.net.http.HttpClient;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-import org.jspecify.annotations.Nullable;
+import dev.d3s.spi.OutgoingClient;
 
 /**
- * Brings what waits in the database to another service: looks for it again and again, with an HTTP client that follows no
- * redirection and is open from {@link #start} to {@link #close}. What breaks off at the end is known to be no failure, because
- * {@link #closed} says so before. Thread-safe.
+ * Brings what waits in the database to another service: looks for it again and again, with a client that is open until
+ * {@link #close}. What breaks off then is known to be no failure, because {@link #closed} says so before. Thread-safe.
  */
 public final class Courier implements AutoCloseable {
-    private final Duration patience;
     private final Watch watch;
     private final Look look;
-    private volatile @Nullable HttpClient client;
+    private final OutgoingClient client;
 
     /** Looks for what there is to bring, on the courier's thread. */
     @FunctionalInterface
     public interface Look {
-        void look(HttpClient client) throws InterruptedException;
+        void look(OutgoingClient client) throws InterruptedException;
     }
 
     /**
@@ -31,28 +28,20 @@ public final class Courier implements AutoCloseable {
      * @param patience for a connection
      */
     public Courier(String name, Duration period, Duration patience, Look look) {
-        this.patience = patience;
+        this.client = new OutgoingClient(patience);
         this.look = look;
         this.watch = new Watch(name, period, this::look);
     }
 
     public void start() {
-        client = HttpClient.newBuilder()
-            .version(HttpClient.Version.HTTP_1_1)
-            .followRedirects(HttpClient.Redirect.NEVER)
-            .connectTimeout(patience)
-            .build();
         watch.start();
     }
 
     private void look() {
-        HttpClient open = client;
-        if (open != null) {
-            try {
-                look.look(open);
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-            }
+        try {
+            look.look(client);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -75,10 +64,7 @@ public final class Courier implements AutoCloseable {
     @Override
     public void close() {
         watch.stop();
-        HttpClient open = client;
-        if (open != null) {
-            open.shutdownNow();
-        }
+        client.close();
         watch.close();
     }
 }

@@ -1,7 +1,6 @@
 package dev.d3s.server.tracking;
 
 import java.io.IOException;
-import java.net.http.HttpClient;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,6 +25,7 @@ import dev.d3s.server.spec.Integration;
 import dev.d3s.server.store.Courier;
 import dev.d3s.server.tracking.TrackerStore.Step;
 import dev.d3s.server.tracking.TrackerStore.Tracker;
+import dev.d3s.spi.OutgoingClient;
 import dev.d3s.spi.OutgoingRequests;
 
 /**
@@ -81,17 +81,17 @@ public class JobTrackers implements AutoCloseable {
     }
 
     /** Until there is no more news. */
-    private void look(HttpClient open) throws InterruptedException {
+    private void look(OutgoingClient client) throws InterruptedException {
         boolean more = true;
         while (more && !courier.closed()) {
             long now = System.currentTimeMillis();
             List<Tracker> trackers = store.claim(AT_ONCE, now, now + CLAIM.toMillis());
-            Courier.each(trackers, tracker -> tell(tracker, open));
+            Courier.each(trackers, tracker -> tell(tracker, client));
             more = !trackers.isEmpty();
         }
     }
 
-    private void tell(Tracker tracker, HttpClient open) {
+    private void tell(Tracker tracker, OutgoingClient client) {
         @Nullable
         String remoteId = tracker.remoteId();
         try {
@@ -99,7 +99,7 @@ public class JobTrackers implements AutoCloseable {
             RunTracker target = switch (Integration.of(job.spec()).get(tracker.position())) {
                 case Integration.TensorBoard file ->
                     new TensorBoardFile(settings.jobDirectory(job.id()).resolve("tensorboard"));
-                case Integration.Mlflow mlflow -> new MlflowRun(mlflow, open, requests);
+                case Integration.Mlflow mlflow -> new MlflowRun(mlflow, client, requests);
             };
             List<Step> steps = store.steps(tracker, STEPS_AT_ONCE);
             List<Step> news = news(tracker, steps);

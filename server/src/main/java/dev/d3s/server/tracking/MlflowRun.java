@@ -3,7 +3,6 @@ package dev.d3s.server.tracking;
 import java.io.IOException;
 import java.net.URI;
 import java.net.URLEncoder;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -25,16 +24,16 @@ import dev.d3s.server.job.Job;
 import dev.d3s.server.spec.Integration;
 import dev.d3s.server.tracking.TrackerStore.Step;
 import dev.d3s.spi.D3sException;
+import dev.d3s.spi.OutgoingClient;
 import dev.d3s.spi.OutgoingRequests;
 
 /**
  * A run of an MLflow server, over version 2.0 of its REST API. The run is found again by its tag {@code d3s.job}, and a metric
  * that is sent twice has the same time both times, which MLflow keeps once: telling it again changes nothing.
  *
- * @param client that follows no redirections
  * @param requests refuses addresses inside the server's network
  */
-record MlflowRun(Integration.Mlflow settings, HttpClient client, OutgoingRequests requests) implements RunTracker {
+record MlflowRun(Integration.Mlflow settings, OutgoingClient client, OutgoingRequests requests) implements RunTracker {
     static final Duration LIMIT = Duration.ofSeconds(20);
 
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -200,8 +199,9 @@ record MlflowRun(Integration.Mlflow settings, HttpClient client, OutgoingRequest
         }
         HttpResponse<String> response;
         try {
-            response = client.send(request.build(),
-                    BodyHandlers.limiting(BodyHandlers.ofString(StandardCharsets.UTF_8), MAXIMUM_ANSWER));
+            response = client.open()
+                .send(request.build(),
+                        BodyHandlers.limiting(BodyHandlers.ofString(StandardCharsets.UTF_8), MAXIMUM_ANSWER));
         } catch (IOException e) {
             throw new IOException(settings.trackingUri().getAuthority() + " could not be reached: "
                     + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()) + ".", e);

@@ -2,7 +2,6 @@ package dev.d3s.server.webhook;
 
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
@@ -27,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.server.config.WebhookSettings;
 import dev.d3s.server.store.Courier;
 import dev.d3s.server.webhook.WebhookOutbox.Report;
+import dev.d3s.spi.OutgoingClient;
 
 /**
  * Sends what is in {@link WebhookOutbox}: each report at least once, always with the same id, until somebody answers with a 2xx
@@ -117,7 +117,7 @@ public class WebhookDelivery implements AutoCloseable {
                     + " for the webhook: " + trouble.lastError());
     }
 
-    private void look(HttpClient open) throws InterruptedException {
+    private void look(OutgoingClient client) throws InterruptedException {
         URI url = Objects.requireNonNull(settings.url());
         long now = System.currentTimeMillis();
         if (now - cleaned > TimeUnit.HOURS.toMillis(1)) {
@@ -126,7 +126,7 @@ public class WebhookDelivery implements AutoCloseable {
         }
         // claimed for longer than the attempt and what follows it can take
         Courier.each(outbox.claim(AT_ONCE, now, now + pace.attempt().toMillis() * 2 + 5000),
-                report -> attempt(report, url, open));
+                report -> attempt(report, url, client));
     }
 
     /**
@@ -138,9 +138,9 @@ public class WebhookDelivery implements AutoCloseable {
      */
     private record Outcome(@Nullable String error, boolean last, Duration askedFor) {}
 
-    private void attempt(Report report, URI url, HttpClient open) {
+    private void attempt(Report report, URI url, OutgoingClient client) {
         try {
-            Outcome outcome = send(report, url, open);
+            Outcome outcome = send(report, url, client);
             String error = outcome.error();
             if (error == null) {
                 outbox.delivered(report);
@@ -164,14 +164,14 @@ public class WebhookDelivery implements AutoCloseable {
         }
     }
 
-    private Outcome send(Report report, URI url, HttpClient open) throws InterruptedException {
+    private Outcome send(Report report, URI url, OutgoingClient client) throws InterruptedException {
         WebhookMessage message = WebhookMessage.of(report, settings.key(), System.currentTimeMillis() / 1000);
         HttpRequest.Builder request = HttpRequest.newBuilder(url)
             .timeout(pace.attempt())
             .POST(HttpRequest.BodyPublishers.ofString(message.body()));
         message.headers().forEach(request::setHeader);
         try {
-            HttpResponse<Void> response = open.send(request.build(), BodyHandlers.discarding());
+            HttpResponse<Void> response = client.open().send(request.build(), BodyHandlers.discarding());
             int status = response.statusCode();
             if (status >= 200 && status < 300) {
                 return new Outcome(null, true, Duration.ZERO);

@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 import dev.d3s.spi.D3sException;
 import dev.d3s.spi.ErrorCategory;
 import dev.d3s.spi.GraderServices;
+import dev.d3s.spi.OutgoingClient;
 
 /**
  * Sends JSON to one endpoint and waits for the answer: with a time limit for each attempt, and further attempts after
@@ -65,33 +66,13 @@ final class HttpExchange implements AutoCloseable {
     private final GraderServices services;
     private final URI uri;
     private final Patience patience;
-    private final Object lock = new Object();
-    /** Made for the first request, because it has a thread; guarded by lock. */
-    private @Nullable HttpClient client;
-    private boolean closed;
+    private final OutgoingClient client;
 
     HttpExchange(GraderServices services, URI uri, Patience patience) {
         this.services = services;
         this.uri = uri;
         this.patience = patience;
-    }
-
-    private HttpClient client() {
-        synchronized (lock) {
-            if (closed) {
-                throw new IllegalStateException("The grader is closed.");
-            }
-            HttpClient open = client;
-            if (open == null) {
-                open = HttpClient.newBuilder()
-                    .version(HttpClient.Version.HTTP_1_1)
-                    .followRedirects(HttpClient.Redirect.NEVER)
-                    .connectTimeout(patience.timeLimit())
-                    .build();
-                client = open;
-            }
-            return open;
-        }
+        this.client = new OutgoingClient(patience.timeLimit());
     }
 
     /**
@@ -127,7 +108,7 @@ final class HttpExchange implements AutoCloseable {
             .header("Accept", "application/json")
             .POST(HttpRequest.BodyPublishers.ofString(json));
         headers.forEach(request::setHeader);
-        CompletableFuture<HttpResponse<String>> sent = client().sendAsync(request.build(),
+        CompletableFuture<HttpResponse<String>> sent = open().sendAsync(request.build(),
                 BodyHandlers.limiting(BodyHandlers.ofString(StandardCharsets.UTF_8), MAXIMUM_ANSWER));
         HttpResponse<String> response;
         try {
@@ -161,6 +142,14 @@ final class HttpExchange implements AutoCloseable {
             throw failure("answered " + status + ": " + shortened(response.body()), null);
         }
         return response.body();
+    }
+
+    private HttpClient open() {
+        try {
+            return client.open();
+        } catch (IOException e) {
+            throw new IllegalStateException("The grader is closed.", e);
+        }
     }
 
     private Passing late(Exception cause) {
@@ -204,11 +193,6 @@ final class HttpExchange implements AutoCloseable {
 
     @Override
     public void close() {
-        synchronized (lock) {
-            closed = true;
-            if (client != null) {
-                client.shutdownNow();
-            }
-        }
+        client.close();
     }
 }
