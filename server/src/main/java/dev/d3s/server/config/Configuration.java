@@ -6,7 +6,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
@@ -42,6 +41,8 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
     /** What Kubernetes puts into every container of a namespace that has a service whose name begins with d3s. */
     private static final Pattern KUBERNETES = Pattern
         .compile("D3S_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?)");
+    /** Of a value in a list: {@code d3s.network.allow[0]}. */
+    private static final Pattern INDEX = Pattern.compile("\\[[0-9]+]$");
     private static final int NEAR = 3;
 
     public Configuration {
@@ -168,12 +169,11 @@ public record Configuration(List<String> mistakes, List<String> warnings, Map<St
             Map<String, ConfigurationKey> known, SettingsCheck check, List<String> warnings) {
         TreeSet<String> unknown = new TreeSet<>();
         for (String name : names) {
-            String key = name.replaceFirst("\\[[0-9]+]$", "");
-            if (key.startsWith("d3s.") && !known.containsKey(key) && environment.keySet()
-                .stream()
-                .noneMatch(variable -> variable.equals(
-                        key.toUpperCase(Locale.ROOT).replaceAll("[^A-Z0-9]", "_")))) {
-                unknown.add(key);
+            if (name.startsWith("d3s.")) {
+                String key = INDEX.matcher(name).replaceFirst("");
+                if (!known.containsKey(key) && !environment.containsKey(ConfigurationKey.variable(key))) {
+                    unknown.add(key);
+                }
             }
         }
         for (String key : unknown) {

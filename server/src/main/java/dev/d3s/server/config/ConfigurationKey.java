@@ -31,14 +31,29 @@ import io.smallrye.config.WithName;
  * @param defaultValue as text; {@code null} where the setting may be absent
  */
 public record ConfigurationKey(String name, Class<?> type, boolean list, @Nullable String defaultValue) {
+    /** Read from the annotations once; for a native executable while it is built. */
+    private static final List<ConfigurationKey> ALL = of(D3sConfig.class);
+
     /** All of them, in the order of their names. */
     public static List<ConfigurationKey> all() {
-        return of(D3sConfig.class);
+        return ALL;
     }
 
     /** The environment variable that sets it. */
     public String variable() {
-        return name.toUpperCase(Locale.ROOT).replaceAll("[^A-Z0-9]", "_");
+        return variable(name);
+    }
+
+    /** The environment variable that sets a property. */
+    static String variable(String property) {
+        char[] variable = property.toUpperCase(Locale.ROOT).toCharArray();
+        for (int i = 0; i < variable.length; i++) {
+            char c = variable[i];
+            if ((c < 'A' || c > 'Z') && (c < '0' || c > '9')) {
+                variable[i] = '_';
+            }
+        }
+        return String.valueOf(variable);
     }
 
     static List<ConfigurationKey> of(Class<?> mapping) {
