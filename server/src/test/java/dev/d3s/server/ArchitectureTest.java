@@ -60,7 +60,7 @@ class ArchitectureTest {
             Map.entry("config", Set.of()), //
             Map.entry("bench",
                     Set.of("training", "planning", "plugin", "selection", "advantage", "policy", "rollout", "model",
-                            "example")), //
+                            "example", "store")), //
             Map.entry("cli", Set.of("example")), //
             Map.entry("example", Set.of("model")), //
             Map.entry("hub", Set.of("model")), //

@@ -10,7 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Finds, among names of settings in which {@code *} stands for a segment, those that a name may match: whatever is before the
- * segment of the first star, or of an index in brackets, is the same in both, and so is the last character unless it is a star.
+ * segment of the first star, or of an index in brackets, is the same in both, and so is what is behind the last star, where a
+ * bracket may stand for other numbers.
  * SmallRye Config compares a name that is not set with each of them. Looking up allocates nothing: thousands of lookups are a
  * good part of what the start of a server leaves to be collected. Immutable.
  */
@@ -18,7 +19,14 @@ public final class WildcardIndex {
     /** Wildcards that have the same before the first segment that is not fixed. */
     private record Group(String prefix, List<Wildcard> wildcards) {}
 
-    private record Wildcard(String name, char last, String value) {}
+    /** @param end that a name has if it matches */
+    private record Wildcard(String name, String end, String value) {
+        static Wildcard of(String name, String value) {
+            String behind = name.substring(name.lastIndexOf('*') + 1);
+            return new Wildcard(name, behind.endsWith("]") ? "]" : behind.substring(behind.lastIndexOf(']') + 1),
+                    value);
+        }
+    }
 
     private final List<Wildcard> all = new ArrayList<>();
     /** By the length of the prefix. */
@@ -33,7 +41,7 @@ public final class WildcardIndex {
             int star = name.indexOf('*');
             int bracket = name.indexOf('[');
             int free = bracket < 0 ? star : Math.min(star, bracket);
-            Wildcard wildcard = new Wildcard(name, name.charAt(name.length() - 1), entry.getValue());
+            Wildcard wildcard = Wildcard.of(name, entry.getValue());
             String prefix = name.substring(0, name.lastIndexOf('.', free) + 1);
             byPrefix.computeIfAbsent(prefix, fixed -> new Group(fixed, new ArrayList<>()))
                 .wildcards()
@@ -81,13 +89,12 @@ public final class WildcardIndex {
         if (length >= groups.length) {
             return null;
         }
-        char last = name.charAt(name.length() - 1);
         for (Group group : groups[length]) {
             if (name.startsWith(group.prefix())) {
                 List<Wildcard> wildcards = group.wildcards();
                 for (int i = 0; i < wildcards.size(); i++) {
                     Wildcard wildcard = wildcards.get(i);
-                    if ((wildcard.last() == last || wildcard.last() == '*') && matches.test(wildcard.name(), name)) {
+                    if (name.endsWith(wildcard.end()) && matches.test(wildcard.name(), name)) {
                         return wildcard.value();
                     }
                 }

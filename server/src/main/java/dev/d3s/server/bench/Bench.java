@@ -5,14 +5,12 @@ import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.IntFunction;
-import java.util.stream.Stream;
 
 import org.jspecify.annotations.Nullable;
 
@@ -25,6 +23,7 @@ import dev.d3s.server.example.RandomCheckpoint;
 import dev.d3s.server.model.TensorType;
 import dev.d3s.server.policy.torch.PolicyBenchmark;
 import dev.d3s.server.rollout.onnx.RolloutBenchmark;
+import dev.d3s.server.store.DurableFiles;
 import dev.d3s.server.training.Engines;
 import dev.d3s.spi.D3sException;
 
@@ -202,11 +201,7 @@ public final class Bench {
             RandomCheckpoint.write(directory, random.config(), TensorType.BF16, 1);
             steps(directory);
         } finally {
-            try (Stream<Path> files = Files.walk(parent)) {
-                for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
-                    Files.delete(file);
-                }
-            }
+            DurableFiles.deleteTree(parent);
         }
     }
 

@@ -12,8 +12,6 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -323,18 +322,9 @@ public final class LoadTest {
     }
 
     /** Of this process, where the server is in it and the system tells. */
-    private static String resident() throws IOException {
-        Path status = Path.of("/proc/self/status");
-        if (!Files.isReadable(status)) {
-            return "";
-        }
-        return Files.readAllLines(status)
-            .stream()
-            .filter(line -> line.startsWith("VmHWM:"))
-            .map(line -> " Most memory of this process: " + line.replaceAll("\\D", "").transform(Long::parseLong) / 1024
-                    + " MiB.")
-            .findFirst()
-            .orElse("");
+    private static String resident() {
+        OptionalLong most = ProcessStatus.bytes("self", "VmHWM");
+        return most.isPresent() ? " Most memory of this process: " + (most.getAsLong() >> 20) + " MiB." : "";
     }
 
     /** Where and how much, as {@code ./d3s bench --load} takes it. */

@@ -18,6 +18,7 @@ import java.util.Map;
 import dev.d3s.natives.NativeLibraries;
 import dev.d3s.server.bench.Bench;
 import dev.d3s.server.bench.LoadTest;
+import dev.d3s.server.bench.StartBenchmark;
 import dev.d3s.server.cli.CompareOptions;
 import dev.d3s.server.cli.DemoOptions;
 import dev.d3s.server.config.Configuration;
@@ -80,6 +81,8 @@ public final class Main {
                 case "bench" -> {
                     if (List.of(options).contains("--load")) {
                         load(arguments, LoadTest.Options.parse(options));
+                    } else if (List.of(options).contains("--start")) {
+                        start(options);
                     } else {
                         Bench.parse(console(), OnnxTorchEngines::new, options).run();
                     }
@@ -146,6 +149,14 @@ public final class Main {
         }
     }
 
+    private static void start(String... options) throws IOException {
+        try {
+            System.exit(StartBenchmark.parse(console(), options).run());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
     private static boolean helped(String usage, String... options) {
         boolean asked = List.of(options).contains("--help");
         if (asked) {
@@ -164,6 +175,12 @@ public final class Main {
         // nobody else can reach it, and nobody has a key of it
         System.setProperty("quarkus.http.host", "127.0.0.1");
         System.setProperty("quarkus.oidc.tenant-enabled", "false");
+        try {
+            check(Configuration.read());
+        } catch (IllegalArgumentException e) {
+            TemporaryHome.delete(home);
+            throw e;
+        }
         SqliteLibrary.prepare(NativeLibraries.userCache());
         Quarkus.run(EmbeddedServer.class, (code, failure) -> {
             if (failure != null) {
