@@ -80,7 +80,7 @@ public final class StartBenchmark {
             .map(StartBenchmark::command)
             .toList();
         return new StartBenchmark(commands, number(given, "--runs", 20),
-                Duration.ofSeconds(number(given, "--rest", 12)),
+                Duration.ofSeconds(number(given, "--rest", 5)),
                 out);
     }
 

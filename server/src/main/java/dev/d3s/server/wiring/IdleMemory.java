@@ -13,15 +13,17 @@ import io.quarkus.runtime.StartupEvent;
 /**
  * Lets an idle executable give back what its start, or requests of long ago, left in Java's heap. Its collector begins when the
  * room for new objects is full, which of an idle server takes hours; so this collects once nothing much has happened for a
- * while, as G1 does for a JVM with {@code -XX:G1PeriodicGCInterval} (JEP 346). A heap that takes long to collect is left alone.
+ * second, as G1 does for a JVM with {@code -XX:G1PeriodicGCInterval} (JEP 346). A heap that takes long to collect is left alone.
  */
 @Singleton
 final class IdleMemory {
-    /** Bytes: what is worth a collection, and what a server may use between two looks and still be called idle. */
-    static final long LITTLE = 1 << 20;
+    /** Bytes: what a server may use between two looks and still be called idle. */
+    private static final long IDLE = 1 << 17;
+    /** Bytes: what is worth a collection. */
+    private static final long WORTH = 1 << 20;
     /** Bytes: the largest heap; its collection takes a few dozens of milliseconds at most. */
-    static final long SMALL = 64 << 20;
-    private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(5);
+    private static final long SMALL = 64 << 20;
+    private static final Duration BETWEEN_LOOKS = Duration.ofSeconds(1);
 
     /** Java's objects. */
     interface Heap {
@@ -71,8 +73,8 @@ final class IdleMemory {
     /** Collects what may be garbage if the server has been idle since the last look. */
     void look() {
         long used = heap.used();
-        boolean idle = used >= usedBefore && used - usedBefore < LITTLE;
-        if (idle && used - needed >= LITTLE && used <= SMALL) {
+        boolean idle = used >= usedBefore && used - usedBefore < IDLE;
+        if (idle && used - needed >= WORTH && used <= SMALL) {
             heap.collect();
             used = heap.used();
             needed = used;
