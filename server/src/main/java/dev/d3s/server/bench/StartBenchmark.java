@@ -132,7 +132,7 @@ public final class StartBenchmark {
                 DurableFiles.deleteTree(home);
             }
         }
-        out.printf(Locale.ROOT, "%-34s %9s %9s %9s %12s %12s%n", "first answer, ms (" + runs + " starts)", "median",
+        out.printf(Locale.ROOT, "%-34s %9s %9s %9s %12s %12s%n", "first answer, ms (starts: " + runs + ")", "median",
                 "least", "most", "MB resident", "after " + rest.toSeconds() + " s");
         for (int which = 0; which < commands.size(); which++) {
             List<Start> some = starts.get(which);
