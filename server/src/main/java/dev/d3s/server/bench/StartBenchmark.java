@@ -111,25 +111,25 @@ public final class StartBenchmark {
     /** @return 0 when every start had an answer */
     public int run() throws IOException, InterruptedException {
         List<List<Start>> starts = new ArrayList<>();
-        List<Path> homes = new ArrayList<>();
+        List<Path> directories = new ArrayList<>();
         try {
             for (List<String> command : commands) {
-                homes.add(Files.createTempDirectory("d3s-start-home-"));
+                directories.add(Files.createTempDirectory("d3s-start-"));
                 starts.add(new ArrayList<>());
-                start(command, homes.getLast(), Duration.ZERO); // makes the home, and counts for nothing
+                start(command, directories.getLast(), Duration.ZERO); // makes the home, and counts for nothing
             }
             for (int run = 0; run < runs; run++) {
                 for (int which = 0; which < commands.size(); which++) {
                     starts.get(which)
-                        .add(start(commands.get(which), homes.get(which), run + 1 < runs ? Duration.ZERO : rest));
+                        .add(start(commands.get(which), directories.get(which), run + 1 < runs ? Duration.ZERO : rest));
                 }
             }
         } catch (StartFailure e) {
             out.println(e.getMessage());
             return 1;
         } finally {
-            for (Path home : homes) {
-                DurableFiles.deleteTree(home);
+            for (Path directory : directories) {
+                DurableFiles.deleteTree(directory);
             }
         }
         out.printf(Locale.ROOT, "%-34s %9s %9s %9s %12s %12s%n", "first answer, ms (starts: " + runs + ")", "median",
@@ -158,16 +158,16 @@ public final class StartBenchmark {
         }
     }
 
-    private static Start start(List<String> command, Path home, Duration after)
+    private static Start start(List<String> command, Path directory, Duration after)
             throws IOException, InterruptedException, StartFailure {
         int port = freePort();
-        Path log = Files.createTempFile("d3s-start-", ".log");
+        Path log = directory.resolve("log");
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
-        builder.environment().put("D3S_HOME", home.toString());
+        builder.environment().put("D3S_HOME", directory.resolve("home").toString());
         builder.environment().put("QUARKUS_HTTP_HOST", "127.0.0.1");
         builder.environment().put("QUARKUS_HTTP_PORT", String.valueOf(port));
         long begin = System.nanoTime();
-        Process process = builder.start();
+        Process process = begun(builder);
         try {
             while (!answers(port)) {
                 if (!process.isAlive()) {
@@ -189,7 +189,14 @@ public final class StartBenchmark {
             if (!process.waitFor(30, TimeUnit.SECONDS)) {
                 process.destroyForcibly().waitFor();
             }
-            Files.deleteIfExists(log);
+        }
+    }
+
+    private static Process begun(ProcessBuilder builder) throws StartFailure {
+        try {
+            return builder.start();
+        } catch (IOException e) {
+            throw new StartFailure("'" + String.join(" ", builder.command()) + "' cannot be run: " + e.getMessage());
         }
     }
 

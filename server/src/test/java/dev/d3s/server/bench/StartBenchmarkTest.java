@@ -25,12 +25,13 @@ class StartBenchmarkTest {
 
     private final ByteArrayOutputStream printed = new ByteArrayOutputStream();
 
-    /** Answers where a server would; only on a home that is there, and that it leaves a mark in. */
+    /** Answers where a server would, and leaves a mark in its home, as a server does. */
     public static final class Answering {
         private Answering() {}
 
         public static void main(String... arguments) throws IOException {
-            Files.writeString(Path.of(System.getenv("D3S_HOME"), "mark"), "");
+            Path home = Files.createDirectories(Path.of(System.getenv("D3S_HOME")));
+            Files.writeString(home.resolve("mark"), "");
             HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(),
                     Integer.parseInt(System.getenv("QUARKUS_HTTP_PORT"))), 0);
             server.createContext("/q/health/live", exchange -> {
@@ -63,6 +64,13 @@ class StartBenchmarkTest {
         assertThat(parse("--start", JAVA + " --no-such-option", "--runs", "1").run()).isEqualTo(1);
         assertThat(printed.toString(StandardCharsets.UTF_8))
             .contains("--no-such-option' ended with 1 before its first answer:", "Unrecognized option");
+    }
+
+    @Test
+    void shouldSayThatThereIsNoSuchProgram() throws Exception {
+        assertThat(parse("--start", "no-such-program serve", "--runs", "1").run()).isEqualTo(1);
+        assertThat(printed.toString(StandardCharsets.UTF_8)).contains("'no-such-program serve' cannot be run: ")
+            .hasLineCount(1);
     }
 
     @ParameterizedTest
